@@ -1,0 +1,41 @@
+// Measurements as JSON lines: what vq-train --log and vq-eval print, one object a line.
+//
+// The field names are fixed here, so that scripts may rely on them:
+//   vq-train   step, seconds (since start), loss, rate (images a second), learning_rate; codec:
+//   recon (mean absolute
+//              error), psnr (dB), codes_used, perplexity, restarted; diffusion: vlb (bits a token),
+//              x0 (cross-entropy, nats a token), accuracy
+//   vq-eval    metric, value, error (standard error, where there is one), real, fake (counts of
+//   images),
+//              network (what the features are), network_id, seed
+// Numbers are printed with the digits that give the same double back; not-a-number becomes null.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "formats/bytes.h"
+#include "formats/json.h"
+
+namespace vq {
+
+class MetricsWriter {
+ public:
+  explicit MetricsWriter(Output output);
+  // Appends to PATH (a training log goes on after --resume); "-" is standard output. This file is
+  // written in place, for it is read while it grows. A last line that was cut off is ended first.
+  static MetricsWriter append(const std::string& path);
+  MetricsWriter(MetricsWriter&&) noexcept;
+  MetricsWriter& operator=(MetricsWriter&&) noexcept;
+  ~MetricsWriter();
+
+  void write(const Json& line);  // flushed at once, so that `tail -f` works
+  void close();
+
+ private:
+  struct State;
+  explicit MetricsWriter(std::unique_ptr<State>);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace vq

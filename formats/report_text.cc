@@ -1,0 +1,215 @@
+// The report as a person reads it: what matters first, numbers with their units, history as
+// commands.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "formats/report.h"
+
+namespace vq {
+namespace {
+
+// 1234567 -> "1,234,567"
+std::string grouped(uint64_t n) {
+  std::string digits = fmt::format("{}", n), out;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) out += ',';
+    out += digits[i];
+  }
+  return out;
+}
+
+std::string percent(uint64_t part, uint64_t whole) {
+  if (whole == 0) return "0 %";
+  return fmt::format("{:.3g} %", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+}
+
+// As one would type it: quoted where the shell would not leave it alone.
+std::string shell_word(const std::string& word) {
+  const std::string safe =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-";
+  if (!word.empty() && word.find_first_not_of(safe) == std::string::npos) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+// A string without its quotation marks, anything else as JSON; control characters spelled out.
+std::string plain(const Json& value) {
+  const std::string text = value.is_string() ? value.get<std::string>() : dump_json(value);
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += byte < 0x20 || byte == 0x7f ? fmt::format("\\x{:02x}", byte) : std::string(1, c);
+  }
+  return out;
+}
+
+std::string command_of(const Json& entry) {
+  if (!entry.is_object()) return plain(entry);
+  std::string out = plain(entry.value("tool", Json("unknown")));
+  const Json arguments = entry.value("arguments", Json::array());
+  if (arguments.is_array()) {
+    for (const Json& argument : arguments) out += " " + shell_word(plain(argument));
+  } else {
+    out += " " + plain(arguments);
+  }
+  std::string notes;
+  for (const auto& [key, value] : entry.items()) {
+    if (key == "tool" || key == "arguments") continue;
+    notes += fmt::format("{}{} {}", notes.empty() ? "" : ", ", key, plain(value));
+  }
+  return notes.empty() ? out : fmt::format("{}  ({})", out, notes);
+}
+
+// "1,234 bytes"; nothing for what came through a pipe.
+std::string bytes_text(const Json& r) {
+  return r["bytes"].is_null() ? "" : grouped(r["bytes"].get<uint64_t>()) + " bytes";
+}
+
+class Page {
+ public:
+  // A value that is not known has no line.
+  void line(const std::string& name, const std::string& value) {
+    if (value.empty()) return;
+    out_ += fmt::format("  {:<14} {}\n", name, value);
+  }
+  void object(const std::string& name, const Json& object) {
+    if (!object.is_object()) return line(name, plain(object));
+    std::string heading = name;
+    for (const auto& [key, value] : object.items()) {
+      line(heading, fmt::format("{} = {}", plain(Json(key)), plain(value)));
+      heading.clear();
+    }
+  }
+  // Each entry as the command that was typed.
+  void history(const Json& entries) {
+    std::string heading = "history";
+    for (const Json& entry : entries) {
+      line(heading, command_of(entry));
+      heading.clear();
+    }
+  }
+  void heading(const std::string& text) { out_ += text + "\n"; }
+  std::string take() { return std::move(out_); }
+
+ private:
+  std::string out_;
+};
+
+std::string codes(const Json& pairs, uint64_t total) {
+  std::string out;
+  for (const Json& pair : pairs) {
+    out += fmt::format("{}{} ({})", out.empty() ? "" : ", ", pair[0].get<uint64_t>(),
+                       percent(pair[1].get<uint64_t>(), total));
+  }
+  return out;
+}
+
+void token_grid(Page& page, const Json& r) {
+  if (!r.contains("records")) return;  // the header could not be read
+  const auto records = r["records"].get<uint64_t>(), tokens = r["tokens"].get<uint64_t>(),
+             masked = r["masked"].get<uint64_t>();
+  const int height = r["height"], width = r["width"];
+  page.line("records", grouped(records));
+  page.line("grid", fmt::format("{} x {}, {} tokens a record", height, width, height * width));
+  page.line("codebook", fmt::format("{} codes", r["codebook_size"].get<int>()));
+  page.line("codec", r["codec"] == "" ? "not named" : plain(r["codec"]));
+  std::string size = bytes_text(r);
+  if (!size.empty() && tokens > 0 && r["spelling"] == "binary") {
+    size += fmt::format(", {:.2f} bits a token",
+                        8 * r["bytes"].get<double>() / static_cast<double>(tokens));
+  }
+  page.line("size", size);
+  const auto captions = r["captions"].get<uint64_t>(), captioned = r["captioned"].get<uint64_t>(),
+             labelled = r["labelled"].get<uint64_t>();
+  page.line("captions", captions == 0 ? "none"
+                                      : fmt::format("{} in {} of {} records", grouped(captions),
+                                                    grouped(captioned), grouped(records)));
+  page.line("labels", labelled == 0 ? "none"
+                                    : fmt::format("in {} of {} records", grouped(labelled),
+                                                  grouped(records)));
+  page.line("[mask]", !r["mask"].get<bool>()
+                          ? "may not occur"
+                          : fmt::format("{} of {} tokens ({})", grouped(masked), grouped(tokens),
+                                        percent(masked, tokens)));
+  page.line("codes used",
+            fmt::format("{} of {}, perplexity {:.1f}", r["codes_used"].get<uint64_t>(),
+                        r["codebook_size"].get<int>(), r["perplexity"].get<double>()));
+  if (!r["most_frequent"].empty()) {
+    page.line("most used", codes(r["most_frequent"], tokens - masked));
+    page.line("least used", codes(r["least_frequent"], tokens - masked));
+  }
+  page.history(r["history"]);
+  if (r.contains("more")) page.object("header", r["more"]);
+}
+
+void safetensors(Page& page, const Json& r, const ReportTextOptions& options) {
+  if (!r.contains("tensors")) return;
+  page.line("parameters", grouped(r["parameters"].get<uint64_t>()));
+  std::string types;
+  for (const auto& [type, count] : r["dtypes"].items()) {
+    types +=
+        fmt::format("{}{} {}", types.empty() ? "" : ", ", grouped(count.get<uint64_t>()), type);
+  }
+  page.line("numbers", types.empty() ? "none" : types);
+  page.line("tensors", grouped(r["tensors"].size()));
+  page.line("size", bytes_text(r));
+  if (r.contains("config")) page.object("config", r["config"]);
+  if (r.contains("history")) page.history(r["history"]);
+  if (r.contains("metadata")) page.object("metadata", r["metadata"]);
+  if (!options.tensors) return;
+  size_t longest = 0;
+  for (const Json& tensor : r["tensors"]) {
+    longest = std::max(longest, tensor["name"].get_ref<const std::string&>().size());
+  }
+  for (const Json& tensor : r["tensors"]) {
+    std::string shape;
+    for (const Json& side : tensor["shape"]) {
+      shape += fmt::format("{}{}", shape.empty() ? "" : " x ", side.get<int64_t>());
+    }
+    page.heading(fmt::format("  {:<{}}  {:<4}  {}", plain(tensor["name"]), longest,
+                             plain(tensor["dtype"]), shape.empty() ? "one number" : shape));
+  }
+}
+
+void image(Page& page, const Json& r) {
+  page.line("format", plain(r["format"]));
+  if (!r.contains("width")) return;
+  page.line("pixels", fmt::format("{} x {}", r["width"].get<int>(), r["height"].get<int>()));
+  page.line("size", bytes_text(r));
+  if (r["pictures"].get<uint64_t>() != 1) {
+    page.line("pictures", grouped(r["pictures"].get<uint64_t>()));
+  }
+  if (r.contains("text")) page.object("text", r["text"]);
+}
+
+}  // namespace
+
+std::string report_text(const Json& report, const ReportTextOptions& options) {
+  Page page;
+  const std::string kind = report["kind"];
+  std::string heading = kind;
+  if (report.value("spelling", Json("")) == "text") heading += ", text spelling";
+  if (report.contains("model")) heading = plain(report["model"]) + " model, " + kind;
+  page.heading(plain(report["file"]) + ": " + heading);
+  if (kind == "token grid") {
+    token_grid(page, report);
+  } else if (kind == "safetensors") {
+    safetensors(page, report, options);
+  } else if (kind == "image") {
+    image(page, report);
+  } else {
+    page.line("size", bytes_text(report));
+  }
+  const Json& whole = report["whole"];
+  page.line("whole", whole.is_null() ? "not checked"
+                     : whole == true
+                         ? "yes"
+                         : fmt::format("no, damaged in {} place{}", report["damage"].size(),
+                                       report["damage"].size() == 1 ? "" : "s"));
+  return page.take();
+}
+
+}  // namespace vq

@@ -1,0 +1,361 @@
+#include "formats/token_block.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "formats/error.h"
+#include "formats/token_header.h"
+
+namespace vq {
+namespace {
+
+constexpr size_t kPadding = 8;  // behind a block's content, for loads of 64 bits
+constexpr uint8_t kMaskFlag = 1;
+
+[[noreturn]] void fail(std::string what) { throw Error("", std::move(what)); }
+
+// Numbers of `bits` bits from `bit` on, lowest bit first.
+uint32_t load_bits(const uint8_t* column, uint64_t bit, int bits) {
+  return static_cast<uint32_t>(load_u64(column + bit / 8) >> (bit % 8)) & ((1u << bits) - 1);
+}
+
+template <class Value>
+void append_bits(Bytes& out, const std::vector<uint16_t>& tokens, int bits, Value value) {
+  if (bits == 0) return;
+  uint64_t word = 0;
+  int used = 0;
+  for (const uint16_t token : tokens) {
+    word |= static_cast<uint64_t>(value(token)) << used;
+    used += bits;
+    if (used >= 32) {
+      append_u32(out, static_cast<uint32_t>(word));
+      word >>= 32;
+      used -= 32;
+    }
+  }
+  for (; used > 0; used -= 8, word >>= 8) out.push_back(static_cast<uint8_t>(word));
+}
+
+Bytes pack_tokens(const std::vector<uint16_t>& tokens, Packing packing, int bits, size_t& border) {
+  Bytes out;
+  out.reserve(token_column_bytes(packing, bits, tokens.size()));
+  if (packing == Packing::lsb) {
+    append_bits(out, tokens, bits, [](uint16_t t) { return t; });
+    border = out.size();
+    return out;
+  }
+  if (bits > 0) {
+    out.resize(tokens.size());
+    for (size_t i = 0; i < tokens.size(); ++i) out[i] = static_cast<uint8_t>(tokens[i]);
+  }
+  border = out.size();
+  append_bits(out, tokens, std::max(bits - 8, 0), [](uint16_t t) { return t >> 8; });
+  return out;
+}
+
+uint64_t bytes_of_bits(uint64_t bits) { return (bits + 7) / 8; }
+
+size_t count_lines(const uint8_t* from, size_t n) {
+  return static_cast<size_t>(std::count(from, from + n, '\n'));
+}
+
+// The end of `lines` lines that begin at `at`; 0 when there are not so many.
+size_t end_of_lines(const uint8_t* content, size_t at, size_t end, int lines) {
+  for (; lines > 0; --lines) {
+    const void* newline = at < end ? std::memchr(content + at, '\n', end - at) : nullptr;
+    if (!newline) return 0;
+    at = static_cast<size_t>(static_cast<const uint8_t*>(newline) - content) + 1;
+  }
+  return at;
+}
+
+// The bits behind the last one used must be zero, so that one block has one spelling.
+bool clean_end(const uint8_t* column, uint64_t bits) {
+  return bits % 8 == 0 || column[bits / 8] >> (bits % 8) == 0;
+}
+
+}  // namespace
+
+int token_bits(int codebook_size) {
+  return std::bit_width(static_cast<uint32_t>(codebook_size - 1));
+}
+
+uint64_t token_column_bytes(Packing packing, int bits, uint64_t tokens) {
+  if (packing == Packing::lsb) return bytes_of_bits(tokens * bits);
+  return bits == 0 ? 0 : tokens + bytes_of_bits(tokens * std::max(bits - 8, 0));
+}
+
+uint32_t codec_tag(std::string_view codec) {
+  uint32_t tag = 0;
+  for (size_t i = 0; i < 8 && codec.size() >= 8; ++i) {
+    const char c = codec[i];
+    tag = tag << 4 | static_cast<uint32_t>(c <= '9' ? c - '0' : c - 'a' + 10);
+  }
+  return tag;
+}
+
+BlockHead read_block_head(std::span<const uint8_t> content) {
+  if (content.size() < kBlockHead)
+    fail("a block of only " + std::to_string(content.size()) + " bytes");
+  const uint8_t* p = content.data();
+  if (as_text(content.first(4)) != kBlockMagic) fail("a frame that is neither a line nor a block");
+  if (p[4] > 1) fail(fmt::format("packing {} is not known", p[4]));
+  if (p[5] > kMaskFlag) fail(fmt::format("block flags {:#x} are not known", p[5]));
+  BlockHead head;
+  head.packing = static_cast<Packing>(p[4]);
+  head.mask = p[5] & kMaskFlag;
+  head.records = load_u16(p + 6);
+  head.height = load_u16(p + 8);
+  head.width = load_u16(p + 10);
+  head.codebook_size = load_u16(p + 12) + 1;
+  // The bytes that the digits spell: the first two digits are the first byte.
+  for (int i = 14; i < 18; ++i) head.codec = head.codec << 8 | p[i];
+  head.first = load_u32(p + 18);
+  if (head.first > kMaxRecords - head.records) fail("a block with an impossible record number");
+  if (head.records == 0) fail("a block without records");
+  if (head.height == 0 || head.width == 0 ||
+      static_cast<int64_t>(head.height) * head.width > kMaxTokens) {
+    fail(fmt::format("a block with grids of {}x{}", head.height, head.width));
+  }
+  return head;
+}
+
+BlockPacker::BlockPacker(const GridHeader& header) : header_(header) {}
+
+size_t BlockPacker::raw_bytes() const {
+  return keys_.size() + json_.size() + (any_mask_ ? mask_.size() : 0) +
+         tokens_.size() * token_bits(header_.codebook_size) / 8;
+}
+
+void BlockPacker::add(const TokenRecord& record) {
+  const bool masked = check_record(header_, record);
+  line_ = record.more.empty() ? std::string() : dump_json(record.more);
+  check_record_json(line_);
+  add_tokens(record.tokens, masked);
+  keys_ += record.key;
+  keys_ += '\n';
+  any_json_ = any_json_ || !line_.empty();
+  json_ += line_.empty() ? "{}" : line_;
+  json_ += '\n';
+  ++records_;
+}
+
+void BlockPacker::add_tokens(const std::vector<int32_t>& tokens, bool masked) {
+  const size_t length = tokens.size();
+  const size_t before = tokens_.size();
+  const uint64_t first_bit = static_cast<uint64_t>(records_) * length;
+  mask_.resize(bytes_of_bits(first_bit + length));
+  tokens_.resize(before + length);
+  uint16_t* to = tokens_.data() + before;
+  if (!masked) {
+    for (size_t i = 0; i < length; ++i) to[i] = static_cast<uint16_t>(tokens[i]);
+    return;
+  }
+  any_mask_ = true;
+  for (size_t i = 0; i < length; ++i) {
+    const bool is_mask = tokens[i] == header_.codebook_size;
+    const uint64_t bit = first_bit + i;
+    mask_[bit / 8] |= static_cast<uint8_t>(is_mask << (bit % 8));
+    // Written always and kept when it is no [mask]: there is room, and nothing to guess wrong.
+    *to = static_cast<uint16_t>(tokens[i]);
+    to += !is_mask;
+  }
+  tokens_.resize(static_cast<size_t>(to - tokens_.data()));
+}
+
+Bytes BlockPacker::pack(uint32_t first, std::vector<size_t>& borders) {
+  const int bits = token_bits(header_.codebook_size);
+  const uint32_t codec = codec_tag(header_.codec);
+  const Packing packing = bits <= 10 ? Packing::lohi : Packing::lsb;
+  Bytes out(kBlockMagic.begin(), kBlockMagic.end());
+  out.push_back(static_cast<uint8_t>(packing));
+  out.push_back(any_mask_ ? kMaskFlag : 0);
+  append_u16(out, static_cast<uint16_t>(records_));
+  append_u16(out, static_cast<uint16_t>(header_.height));
+  append_u16(out, static_cast<uint16_t>(header_.width));
+  append_u16(out, static_cast<uint16_t>(header_.codebook_size - 1));
+  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<uint8_t>(codec >> shift));
+  append_u32(out, first);
+
+  borders.clear();
+  const auto column = [&](auto begin, auto end) {
+    out.insert(out.end(), begin, end);
+    borders.push_back(out.size());
+  };
+  column(keys_.begin(), keys_.end());
+  if (any_mask_) column(mask_.begin(), mask_.end());
+  size_t low = 0;
+  const Bytes tokens = pack_tokens(tokens_, packing, bits, low);
+  column(tokens.begin(), tokens.begin() + low);
+  column(tokens.begin() + low, tokens.end());
+  if (any_json_) column(json_.begin(), json_.end());
+  borders.erase(std::unique(borders.begin(), borders.end()), borders.end());
+
+  keys_.clear(), json_.clear(), tokens_.clear(), mask_.clear();
+  records_ = 0;
+  any_mask_ = any_json_ = false;
+  return out;
+}
+
+void BlockUnpacker::open(Bytes content, size_t size) {
+  head_ = BlockHead{};  // nothing to read, until all of it is checked
+  at_ = 0;
+  content_ = std::move(content);
+  end_ = size;
+  const BlockHead head = read_block_head({content_.data(), size});
+  if (content_.size() < size + kPadding) content_.resize(size + kPadding);
+  length_ = head.height * head.width;
+  bits_ = token_bits(head.codebook_size);
+  const uint64_t positions = static_cast<uint64_t>(head.records) * length_;
+  const uint64_t mask_bytes = head.mask ? bytes_of_bits(positions) : 0;
+
+  // Every size is compared with what is left before it is used.
+  const auto take = [&](size_t at, uint64_t bytes, const char* column) {
+    if (bytes > size - at) fail(fmt::format("the block ends within its {}", column));
+    return at + static_cast<size_t>(bytes);
+  };
+  const uint8_t* p = content_.data();
+  keys_ = kBlockHead;
+  mask_ = end_of_lines(p, keys_, size, head.records);
+  if (mask_ == 0) fail("the block ends within its keys");
+  tokens_ = take(mask_, mask_bytes, "[mask] bitmap");
+  stored_ = positions - (head.mask ? masked_in(0, positions) : 0);
+  json_ = take(tokens_, token_column_bytes(head.packing, bits_, stored_), "tokens");
+  high_ = tokens_ + (head.packing == Packing::lohi && bits_ > 0 ? stored_ : 0);
+
+  const size_t records = static_cast<size_t>(head.records);
+  if (json_ < end_ && (p[end_ - 1] != '\n' || count_lines(p + json_, end_ - json_) != records)) {
+    fail(fmt::format("the block has {} records and another number of JSON lines", records));
+  }
+  const int high_bits = head.packing == Packing::lohi ? std::max(bits_ - 8, 0) : bits_;
+  if ((head.mask && !clean_end(p + mask_, positions)) ||
+      !clean_end(p + high_, stored_ * high_bits)) {
+    fail("the block has bits set behind the last token");
+  }
+  head_ = head;
+  rewind();
+}
+
+Bytes BlockUnpacker::release() {
+  head_.records = at_ = 0;
+  return std::move(content_);
+}
+
+void BlockUnpacker::rewind() {
+  at_ = 0;
+  key_at_ = keys_;
+  json_at_ = json_;
+  token_at_ = 0;
+}
+
+// Set bits among n from `from` on.
+uint64_t BlockUnpacker::masked_in(uint64_t from, uint64_t n) const {
+  const uint8_t* bitmap = content_.data() + mask_;
+  uint64_t count = 0;
+  while (n > 0) {
+    const int step = static_cast<int>(std::min<uint64_t>(n, 56));
+    const uint64_t word = load_u64(bitmap + from / 8) >> (from % 8);
+    count += static_cast<uint64_t>(std::popcount(word & ((uint64_t{1} << step) - 1)));
+    from += step;
+    n -= step;
+  }
+  return count;
+}
+
+BlockUnpacker::Line BlockUnpacker::next_line() {
+  const char* p = reinterpret_cast<const char*>(content_.data());
+  const auto line = [&](size_t& at, size_t end) {
+    const char* from = p + at;
+    const char* newline = static_cast<const char*>(std::memchr(from, '\n', end - at));
+    at = static_cast<size_t>(newline - p) + 1;  // open() has counted them
+    return std::string_view(from, newline);
+  };
+  Line result{line(key_at_, mask_), {}};
+  if (json_ < end_) result.json = line(json_at_, end_);
+  ++at_;
+  return result;
+}
+
+void BlockUnpacker::unpack(uint64_t from, int32_t* to, int n) const {
+  const uint8_t* p = content_.data();
+  uint32_t largest = 0;
+  const auto run = [&](auto one) {
+    for (int i = 0; i < n; ++i) {
+      const uint32_t value = one(from + static_cast<uint64_t>(i));
+      to[i] = static_cast<int32_t>(value);
+      largest = std::max(largest, value);
+    }
+  };
+  // The choice stays outside the loop.
+  if (head_.packing == Packing::lsb) {
+    run([column = p + tokens_, bits = bits_](uint64_t i) {
+      return load_bits(column, i * bits, bits);
+    });
+  } else if (bits_ > 8) {
+    run([low = p + tokens_, high = p + high_, bits = bits_ - 8](uint64_t i) {
+      return low[i] | load_bits(high, i * bits, bits) << 8;
+    });
+  } else if (bits_ > 0) {
+    run([low = p + tokens_](uint64_t i) { return uint32_t{low[i]}; });
+  } else {
+    std::fill(to, to + n, 0);
+  }
+  if (largest >= static_cast<uint32_t>(head_.codebook_size)) {
+    fail(fmt::format("token {} is outside the codebook (0..{})", largest, head_.codebook_size - 1));
+  }
+}
+
+void BlockUnpacker::unpack_masked(int32_t* to) {
+  const uint64_t first_bit = static_cast<uint64_t>(at_ - 1) * length_;
+  const int stored = length_ - static_cast<int>(masked_in(first_bit, length_));
+  row_.resize(static_cast<size_t>(length_) + 1);  // one more: the last load may be behind the end
+  token_at_ += static_cast<uint64_t>(stored);
+  unpack(token_at_ - stored, row_.data(), stored);
+  const uint8_t* bitmap = content_.data() + mask_;
+  const int32_t* from = row_.data();
+  for (int i = 0; i < length_;) {
+    const uint64_t bit = first_bit + static_cast<uint64_t>(i);
+    uint64_t word = load_u64(bitmap + bit / 8) >> (bit % 8);
+    for (const int stop = std::min(i + 56, length_); i < stop; ++i, word >>= 1) {
+      // No branch: half masked, it would be guessed wrong half of the time.
+      const int masked = word & 1;
+      const int32_t token = *from;
+      to[i] = masked ? head_.codebook_size : token;
+      from += 1 - masked;
+    }
+  }
+}
+
+void BlockUnpacker::next(TokenRecord& record) {
+  const Line line = next_line();
+  record.key.assign(line.key);
+  record.tokens.resize(static_cast<size_t>(length_));
+  if (head_.mask) {
+    unpack_masked(record.tokens.data());
+  } else {
+    token_at_ += static_cast<uint64_t>(length_);
+    unpack(token_at_ - length_, record.tokens.data(), length_);
+  }
+  check_key(line.key, "");
+  const bool empty = line.json.empty() || line.json == "{}";
+  if (!empty) {
+    check_record_json(line.json);
+    record.more = parse_json(line.json, "");
+    if (!record.more.is_object()) fail("its JSON is not an object");
+  } else if (!record.more.is_object() || !record.more.empty()) {
+    record.more = Json::object();
+  }
+}
+
+void BlockUnpacker::skip(int records) {
+  for (; records > 0; --records) {
+    const uint64_t first_bit = static_cast<uint64_t>(at_) * length_;
+    token_at_ += static_cast<uint64_t>(length_) - (head_.mask ? masked_in(first_bit, length_) : 0);
+    next_line();
+  }
+}
+
+}  // namespace vq
