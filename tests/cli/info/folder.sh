@@ -1,0 +1,3 @@
+# A folder is refused by name.
+mkdir photos
+vq-info photos

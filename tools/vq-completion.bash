@@ -1,0 +1,247 @@
+# Completion of the vq programs for bash: source this file, or install it as
+# share/bash-completion/completions/vq-info (and a link for each of the others).
+#
+# Static on purpose: asking a program would cost a quarter of a second at every press of the key, which
+# is what loading LibTorch takes. The tables are written by tools/update-completion.sh, from the
+# programs' --help=words: name, letter, what follows it (nothing, value, file, words, verb), the words.
+
+declare -gA _vq_words
+_vq_words[vq-decode]='
+model	m	file	-
+output	o	file	-
+sheet	-	file	-
+columns	-	value	-
+scale	-	value	-
+batch	b	value	-
+device	d	value	-
+threads	j	value	-
+mask	-	words	error grey
+force	f	nothing	-
+quiet	q	nothing	-
+verbose	v	nothing	-
+progress	-	nothing	-
+help	h	nothing	-
+version	V	nothing	-
+'
+_vq_words[vq-encode]='
+model	m	file	-
+output	o	file	-
+batch	b	value	-
+device	d	value	-
+threads	j	value	-
+size	-	value	-
+resize	-	words	center squash
+max-bad	-	value	-
+text	t	nothing	-
+level	-	value	-
+no-history	-	nothing	-
+force	f	nothing	-
+quiet	q	nothing	-
+verbose	v	nothing	-
+progress	-	nothing	-
+help	h	nothing	-
+version	V	nothing	-
+'
+_vq_words[vq-eval]='
+metrics	-	words	fid recon
+model	m	file	-
+network	-	file	-
+output	o	file	-
+table	-	nothing	-
+size	-	value	-
+resize	-	words	center squash
+batch	b	value	-
+device	d	value	-
+threads	j	value	-
+seed	s	value	-
+max-bad	-	value	-
+force	f	nothing	-
+quiet	q	nothing	-
+verbose	v	nothing	-
+progress	-	nothing	-
+help	h	nothing	-
+version	V	nothing	-
+'
+_vq_words[vq-info]='
+text	t	nothing	-
+records	-	value	-
+salvage	-	nothing	-
+json	-	nothing	-
+field	-	value	-
+tensors	-	nothing	-
+quiet	q	nothing	-
+verbose	v	nothing	-
+progress	-	nothing	-
+help	h	nothing	-
+version	V	nothing	-
+'
+_vq_words[vq-sample]='
+model	m	file	-
+output	o	file	-
+prompt	p	value	-
+count	n	value	-
+seed	s	value	-
+steps	-	value	-
+guidance	g	value	-
+top-p	-	value	-
+top-k	-	value	-
+temperature	-	value	-
+shard	-	value	-
+batch	b	value	-
+device	d	value	-
+dtype	-	words	auto fp32 bf16
+threads	j	value	-
+text	t	nothing	-
+level	-	value	-
+no-history	-	nothing	-
+force	f	nothing	-
+quiet	q	nothing	-
+verbose	v	nothing	-
+progress	-	nothing	-
+help	h	nothing	-
+version	V	nothing	-
+'
+_vq_words[vq-train]='
+codec	-	verb	-
+diffusion	-	verb	-
+'
+_vq_words[vq-train-codec]='
+output	o	file	-
+steps	-	value	-
+max-seconds	-	value	-
+batch	b	value	-
+seed	s	value	-
+log	-	file	-
+log-every	-	value	-
+save-every	-	value	-
+resume	-	nothing	-
+device	d	value	-
+dtype	-	words	auto fp32 bf16
+threads	j	value	-
+force	f	nothing	-
+size	-	words	tiny small base large
+image-size	-	value	-
+codes	-	value	-
+code-width	-	value	-
+channels	-	value	-
+multipliers	-	value	-
+patch	-	value	-
+blocks	-	value	-
+linear	-	words	auto on off
+groups	-	value	-
+learning-rate	-	value	-
+warmup	-	value	-
+commitment	-	value	-
+codebook-decay	-	value	-
+restart-after	-	value	-
+weight-decay	-	value	-
+clip-norm	-	value	-
+average-decay	-	value	-
+resize	-	words	center squash
+flip	-	nothing	-
+max-bad	-	value	-
+memory	-	value	-
+quiet	q	nothing	-
+verbose	v	nothing	-
+progress	-	nothing	-
+help	h	nothing	-
+version	V	nothing	-
+'
+_vq_words[vq-train-diffusion]='
+output	o	file	-
+steps	-	value	-
+max-seconds	-	value	-
+batch	b	value	-
+seed	s	value	-
+log	-	file	-
+log-every	-	value	-
+save-every	-	value	-
+resume	-	nothing	-
+device	d	value	-
+dtype	-	words	auto fp32 bf16
+threads	j	value	-
+force	f	nothing	-
+size	-	words	tiny small base large
+layers	-	value	-
+width	-	value	-
+heads	-	value	-
+timesteps	-	value	-
+schedule	-	words	linear replace cosine arccos
+condition	-	words	auto caption label none
+condition-drop	-	value	-
+text-layers	-	value	-
+text-width	-	value	-
+text-length	-	value	-
+pieces	-	value	-
+optimiser	-	words	adamw muon
+learning-rate	-	value	-
+muon-rate	-	value	-
+warmup	-	value	-
+rate-shape	-	words	constant linear cosine
+weight-decay	-	value	-
+clip-norm	-	value	-
+average-decay	-	value	-
+timesteps-drawn	-	words	importance uniform
+auxiliary-weight	-	value	-
+suggest-guidance	-	value	-
+suggest-top-p	-	value	-
+suggest-steps	-	value	-
+quiet	q	nothing	-
+verbose	v	nothing	-
+progress	-	nothing	-
+help	h	nothing	-
+version	V	nothing	-
+'
+# The functions.
+
+_vq_complete() {
+  local tool=${1##*/} cur=$2 table name letter kind choices
+  local -a words=()
+  COMPREPLY=()
+  table=${_vq_words[$tool]-}
+  [[ -n $table ]] || return
+
+  # Programs with verbs: the first word chooses the table.
+  if [[ $table == *$'\tverb\t'* ]]; then
+    if ((COMP_CWORD == 1)); then
+      while IFS=$'\t' read -r name letter kind choices; do
+        [[ $kind == verb ]] && words+=("$name")
+      done <<<"$table"
+      COMPREPLY=($(compgen -W "${words[*]} --help --version" -- "$cur"))
+      return
+    fi
+    table=${_vq_words[$tool-${COMP_WORDS[1]}]-}
+    [[ -n $table ]] || return
+  fi
+
+  # bash breaks words at =, so that --metrics=fid comes as three.
+  local option=$3
+  if [[ $cur == = ]]; then cur=; elif [[ $option == = ]]; then option=${COMP_WORDS[COMP_CWORD - 2]}; fi
+  if [[ $option == -* ]]; then
+    while IFS=$'\t' read -r name letter kind choices; do
+      [[ $option == "--$name" || $option == "-$letter" ]] || continue
+      case $kind in
+        file) COMPREPLY=($(compgen -f -- "$cur")) ;;
+        words)
+          # A list of words: the last one is being typed.
+          local before=
+          [[ $cur == *,* ]] && before=${cur%,*},
+          COMPREPLY=($(compgen -P "$before" -W "$choices" -- "${cur##*,}"))
+          ;;
+      esac
+      [[ $kind == nothing ]] || return
+    done <<<"$table"
+  fi
+
+  if [[ $cur == -* ]]; then
+    while IFS=$'\t' read -r name letter kind choices; do
+      [[ -n $name ]] && words+=("--$name")
+    done <<<"$table"
+    COMPREPLY=($(compgen -W "${words[*]}" -- "$cur"))
+  else
+    COMPREPLY=($(compgen -f -- "$cur"))
+  fi
+}
+
+complete -o filenames -F _vq_complete \
+  vq-decode vq-encode vq-eval vq-import vq-info vq-sample vq-train
