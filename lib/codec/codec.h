@@ -1,0 +1,87 @@
+// A codec: pictures <-> grids of tokens.
+//
+//   images   (B, 3, H, W)   float in [-1, 1]; H and W multiples of f
+//   tokens   (B, L)         int64, 0..K-1, row by row; L = (H/f) * (W/f)
+//
+// Laws: a picture's tokens do not depend on the batch (CPU, fp32); loading uses every tensor of the
+// file or names those it did not. (codec_test.cc)
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+
+#include <memory>
+#include <string>
+
+#include "lib/codec/config.h"
+#include "lib/codec/decoder.h"
+#include "lib/codec/encoder.h"
+#include "lib/codec/linear_path.h"
+#include "lib/weights/model_file.h"
+#include "lib/weights/parameters.h"
+
+namespace vq {
+
+// The tensors and the two halves; what is trained and what is run.
+struct CodecNetwork {
+  CodecNetwork(const CodecConfig& config, uint64_t seed);
+  CodecNetwork(const CodecNetwork&) = delete;  // layers share their tensors with `parameters`
+  CodecNetwork& operator=(const CodecNetwork&) = delete;
+
+  // Finds the linear paths, where there are any, and lets the convolutions add nothing to them at
+  // first.
+  void start_linear(const at::Tensor& images);
+
+  at::Tensor latent(const at::Tensor& images) const;    // -> (B, D, h, w), before quantisation
+  at::Tensor picture(const at::Tensor& vectors) const;  // (B, D, h, w) -> (B, 3, H, W), not clamped
+
+  CodecConfig config;
+  Parameters parameters;
+  Encoder encoder;
+  Pointwise quant_conv;
+  Decoder decoder;
+  Pointwise post_quant_conv;
+  std::optional<LinearPath> linear;
+  at::Tensor codes;  // (K, D), the buffer "quantize.embedding"
+};
+
+// (B, D, h, w) <-> (B*h*w, D)
+at::Tensor cells_to_rows(const at::Tensor& z);
+at::Tensor rows_to_cells(const at::Tensor& rows, int64_t batch, int64_t height, int64_t width);
+
+class Codec {
+ public:
+  static Codec load(const std::string& path);
+  // Takes over a network, as it is, for running.
+  explicit Codec(std::unique_ptr<CodecNetwork> network);
+
+  void to(at::Device device);
+  at::Device device() const { return device_; }
+
+  at::Tensor encode(const at::Tensor& images) const;
+  // Clamped to [-1, 1]; a token outside 0..K-1 is an error.
+  at::Tensor decode(const at::Tensor& tokens, int64_t height, int64_t width) const;
+  // (B, C, h, w): the encoder's last hidden layer, for measuring.
+  at::Tensor features(const at::Tensor& images) const;
+
+  const CodecConfig& config() const { return network_->config; }
+  const std::string& identity() const { return identity_; }  // sha256 of the codebook
+  const CodecNetwork& network() const { return *network_; }
+  // Grid of a picture of this size; throws vq::Error when it does not divide.
+  int64_t grid_side(int64_t pixels) const;
+
+ private:
+  std::unique_ptr<CodecNetwork> network_;
+  std::string identity_;
+  at::Device device_ = at::kCPU;
+};
+
+// The network's tensors with only these codes, in this order (codes_by_use), and its configuration
+// made to fit.
+struct PrunedCodec {
+  CodecConfig config;
+  std::vector<NamedTensor> tensors;
+};
+PrunedCodec keep_codes(const CodecNetwork& network, const at::Tensor& kept);
+
+}  // namespace vq

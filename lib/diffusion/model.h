@@ -1,0 +1,66 @@
+// A diffusion model as one thing and one file: denoiser, condition and schedule, with what was
+// trained on them.
+//
+// File: safetensors of kind "diffusion". Metadata "vq.config" holds the denoiser's and the
+// condition's sizes, the schedule, the codec's identity and the suggested sampling settings;
+// tensors "schedule.alpha_bar", "schedule.gamma_bar" (T, double) and, with captions,
+// "condition.vocabulary" (bytes of the SentencePiece model) travel beside the weights.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "formats/json.h"
+#include "formats/token_grid.h"
+#include "lib/condition/condition.h"
+#include "lib/diffusion/denoiser.h"
+#include "lib/diffusion/schedule.h"
+#include "lib/weights/model_file.h"
+#include "lib/weights/parameters.h"
+
+namespace vq {
+
+struct DiffusionModelConfig {
+  DenoiserConfig denoiser;
+  ConditionConfig condition;
+  std::string schedule = "linear";
+  std::string codec;  // identity of the codec whose tokens it was trained on
+  Json suggested =
+      Json::object();  // {"guidance","steps","top_p"}: vq-sample's defaults for this model
+
+  Json to_json() const;
+};
+
+class DiffusionModel {
+ public:
+  // Fresh weights. The denoiser's sizes that follow from the condition are filled in.
+  DiffusionModel(DiffusionModelConfig config, std::optional<Vocabulary> vocabulary, uint64_t seed);
+  static std::unique_ptr<DiffusionModel> load(const std::string& path, at::Device device);
+  // As load(), but the weights come from elsewhere in the file (a training state).
+  static std::unique_ptr<DiffusionModel> build(const ModelFile& file, const Json& config);
+
+  const DiffusionModelConfig& config() const { return config_; }
+  const Denoiser& denoiser() const { return *denoiser_; }
+  const Condition& condition() const { return *condition_; }
+  const Schedule& schedule() const { return *schedule_; }
+  Parameters& parameters() { return parameters_; }
+  const std::string& identity() const { return identity_; }  // of the file it was loaded from
+  at::Device device() const;
+
+  // What save() writes beside the weights.
+  std::vector<NamedTensor> constants() const;
+  void save(const std::string& path, const std::vector<NamedTensor>& weights, const Json& history,
+            bool force) const;
+  // The header of the token grids it makes.
+  GridHeader grid_header() const;
+
+ private:
+  DiffusionModelConfig config_;
+  Parameters parameters_;
+  std::unique_ptr<Condition> condition_;
+  std::unique_ptr<Denoiser> denoiser_;
+  std::unique_ptr<Schedule> schedule_;
+  std::string identity_;
+};
+
+}  // namespace vq

@@ -1,0 +1,95 @@
+#include "lib/scoring/features.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include "formats/error.h"
+#include "lib/scoring/squeezenet.h"
+#include "lib/weights/model_file.h"
+
+namespace vq {
+namespace {
+
+class CodecFeatures : public FeatureNetwork {
+ public:
+  explicit CodecFeatures(std::shared_ptr<const Codec> codec) : codec_(std::move(codec)) {}
+
+  at::Tensor operator()(const at::Tensor& images) const override {
+    const at::NoGradGuard no_grad;
+    const at::Tensor fitted = resize_images(images.to(codec_->device()), size());
+    return pool_quarters(codec_->network().latent(fitted)).to(at::kCPU, at::kFloat);
+  }
+  int64_t size() const override { return codec_->config().image_size; }
+  std::string name() const override { return "codec latent, means of quarters and deviation"; }
+  std::string identity() const override { return codec_->identity(); }
+
+ private:
+  std::shared_ptr<const Codec> codec_;
+};
+
+class SqueezeNetFeatures : public FeatureNetwork {
+ public:
+  SqueezeNetFeatures(const ModelFile& file, at::Device device)
+      : identity_(model_identity(file.tensors)), device_(device) {
+    load_parameters(file, network_.parameters);
+    network_.parameters.set_requires_grad(false);
+    network_.parameters.to(device, at::kFloat);
+  }
+
+  at::Tensor operator()(const at::Tensor& images) const override {
+    const at::NoGradGuard no_grad;
+    const at::Tensor hidden = network_.hidden(resize_images(images.to(device_), size()));
+    return hidden.mean({2, 3}).to(at::kCPU);
+  }
+  int64_t size() const override { return SqueezeNet::kSize; }
+  std::string name() const override { return "squeezenet1.1 fire9, mean"; }
+  std::string identity() const override { return identity_; }
+
+ private:
+  SqueezeNet network_;
+  std::string identity_;
+  at::Device device_;
+};
+
+constexpr const char* kNeeded =
+    "features come from a codec (vq-train codec) or from a feature network's file";
+
+std::unique_ptr<FeatureNetwork> load_network(const ModelFile& file, at::Device device) {
+  const Json name = file.config.value("architecture", Json());
+  const std::string architecture = name.is_string() ? name.get<std::string>() : dump_json(name);
+  if (architecture == "squeezenet1.1") return std::make_unique<SqueezeNetFeatures>(file, device);
+  throw Error(file.path, fmt::format("is a feature network '{}', which is not known here; known is "
+                                     "squeezenet1.1",
+                                     architecture));
+}
+
+}  // namespace
+
+at::Tensor resize_images(const at::Tensor& images, int64_t size) {
+  if (images.size(2) == size && images.size(3) == size) return images;
+  return at::_upsample_bicubic2d_aa(images, {size, size}, /*align_corners=*/false).clamp(-1, 1);
+}
+
+at::Tensor pool_quarters(const at::Tensor& map) {
+  const at::Tensor quarters = at::adaptive_avg_pool2d(map, {2, 2}).flatten(1);
+  const at::Tensor deviation = map.flatten(2).std(2, /*unbiased=*/false);
+  return at::cat({quarters, deviation}, 1);
+}
+
+std::unique_ptr<FeatureNetwork> codec_features(std::shared_ptr<const Codec> codec) {
+  return std::make_unique<CodecFeatures>(std::move(codec));
+}
+
+std::unique_ptr<FeatureNetwork> load_features(const std::string& path, at::Device device) {
+  const ModelFile file = open_model(path, "");
+  if (file.kind == "features") return load_network(file, device);
+  if (file.kind != "codec") {
+    throw Error(path, fmt::format("holds a {} model, which gives no features", file.kind), kNeeded);
+  }
+  auto codec = std::make_shared<Codec>(Codec::load(path));
+  codec->to(device);
+  return codec_features(std::move(codec));
+}
+
+}  // namespace vq

@@ -1,0 +1,58 @@
+// One side of a comparison: its pictures, a batch at a time, from wherever they are.
+//
+//   a folder, a JSONL list, an image file   read by several threads, the next batch while this one
+//   is used a PPM stream, in a file or "-"          pictures without names token grids, in a file
+//   or "-"           decoded with their codec
+//
+// All pictures come out size x size, as vq-encode makes them. Memory does not grow with their
+// number.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "formats/error.h"
+#include "lib/codec/codec.h"
+#include "lib/codec/pixels.h"
+
+namespace vq {
+
+struct SideOptions {
+  int size = 32;
+  Resize resize = Resize::center;
+  int64_t batch = 32;
+  int threads = 0;
+  std::shared_ptr<const Codec> codec;  // for token grids; may be empty
+  std::string codec_path;
+  // Told of each unreadable picture, which is left out; throws when there are too many.
+  std::function<void(const Error&)> on_bad = [](const Error& error) { throw error; };
+};
+
+struct SideBatch {
+  std::vector<std::string> keys;  // empty where pictures have no names
+  at::Tensor bytes;               // (B, size, size, 3) uint8
+};
+
+class Side {
+ public:
+  virtual ~Side() = default;
+  // False at the end. Batches are full but for the last, and for unreadable pictures.
+  virtual bool next(SideBatch& batch) = 0;
+  virtual int64_t total() const { return 0; }  // 0: not known before the end
+  virtual const std::string& name() const = 0;
+
+  // The names of all pictures where they are known beforehand, and a new order where that can be
+  // chosen.
+  virtual std::vector<std::string> keys() const { return {}; }
+  virtual void order_by(const std::vector<std::string>&) {}
+};
+
+// Throws vq::Error: nothing there, a format that holds no pictures, token grids without their
+// codec.
+std::unique_ptr<Side> open_side(const std::string& path, const SideOptions& options);
+
+}  // namespace vq

@@ -1,0 +1,119 @@
+#include "lib/scoring/evaluation.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "temp_folder.h"
+
+namespace vq {
+namespace {
+
+// Random pictures from memory; `brightness` is added to every byte.
+class MemorySide : public Side {
+ public:
+  MemorySide(int64_t count, int brightness, uint64_t seed, int64_t batch = 16) : batch_(batch) {
+    const auto noise = at::arange(count * 16 * 16 * 3, at::kDouble).mul(12.9898 + seed).sin();
+    bytes_ = (noise.frac().abs() * 128 + brightness).to(at::kByte).view({count, 16, 16, 3});
+  }
+  bool next(SideBatch& batch) override {
+    const int64_t n = std::min(batch_, bytes_.size(0) - done_);
+    if (n <= 0) return false;
+    batch = {{}, bytes_.narrow(0, done_, n)};
+    done_ += n;
+    return true;
+  }
+  const std::string& name() const override { return name_; }
+  at::Tensor bytes_;
+
+ private:
+  int64_t batch_, done_ = 0;
+  std::string name_ = "memory";
+};
+
+// Mean colour, four times over: features that a test can foresee.
+class MeanColour : public FeatureNetwork {
+ public:
+  at::Tensor operator()(const at::Tensor& images) const override { return images.mean({2, 3}); }
+  int64_t size() const override { return 16; }
+  std::string name() const override { return "mean colour"; }
+  std::string identity() const override { return "0123"; }
+};
+
+std::shared_ptr<const Codec> small_codec() {
+  CodecConfig config;
+  config.image_size = 16, config.channels = 16, config.codes = 8;
+  return std::make_shared<Codec>(std::make_unique<CodecNetwork>(config, 1));
+}
+
+TEST(Evaluate, FidOfAShiftedCopyIsTheSquareOfTheShift) {
+  MemorySide real(100, 10, 1), fake(100, 61, 1);
+  EvaluationOptions options;
+  options.network = std::make_shared<MeanColour>();
+  options.seed = 5;
+  int64_t done = 0;
+  options.on_progress = [&](int64_t n) { done = n; };
+  const auto lines = evaluate(real, &fake, options);
+  ASSERT_EQ(lines.size(), 1u);
+  const Json& line = lines[0];
+  EXPECT_EQ(line["metric"], "fid");
+  EXPECT_NEAR(line["value"].get<double>(), 3 * std::pow(51 / 127.5, 2), 1e-5);
+  EXPECT_EQ(line["real"], 100);
+  EXPECT_EQ(line["fake"], 100);
+  EXPECT_EQ(line["network"], "mean colour");
+  EXPECT_EQ(line["network_id"], "0123");
+  EXPECT_EQ(line["seed"], 5);
+  EXPECT_TRUE(line.contains("error"));
+  EXPECT_EQ(done, 200);
+}
+
+TEST(Evaluate, SidesMayHaveBatchesOfTheirOwn) {
+  EvaluationOptions options;
+  options.network = std::make_shared<MeanColour>();
+  MemorySide a(50, 10, 1, 7), b(70, 20, 2, 16), c(50, 10, 1, 50), d(70, 20, 2, 3);
+  EXPECT_EQ(evaluate(a, &b, options)[0]["value"], evaluate(c, &d, options)[0]["value"]);
+}
+
+TEST(Evaluate, PairsAndDistanceInOneReading) {
+  EvaluationOptions options;
+  options.metrics = {"recon", "fid"};
+  options.network = std::make_shared<MeanColour>();
+  MemorySide real(40, 10, 1), fake(40, 61, 1);
+  const auto lines = evaluate(real, &fake, options);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0]["metric"], "recon");
+  EXPECT_NEAR(lines[0]["value"].get<double>(), 20 * std::log10(5.0), 1e-4);  // 51 of 255
+  EXPECT_FALSE(lines[0].contains("network"));
+  EXPECT_NEAR(lines[1]["value"].get<double>(), 3 * std::pow(51 / 127.5, 2), 1e-5);
+  MemorySide first(40, 10, 1), second(39, 61, 1), third(3, 0, 1, 3), fourth(6, 0, 1, 3);
+  EXPECT_NE(error_of([&] { evaluate(first, &second, options); }), "no error");
+  EXPECT_NE(error_of([&] { evaluate(third, &fourth, options); }), "no error");
+}
+
+TEST(Evaluate, WithoutASecondSideTheCodecMakesIt) {
+  EvaluationOptions options;
+  options.metrics = {"recon", "fid"};
+  options.codec = small_codec();
+  options.network = codec_features(options.codec);
+  MemorySide real(6, 10, 1);
+  const auto lines = evaluate(real, nullptr, options);
+  EXPECT_EQ(lines[0]["network"], "codec");
+  EXPECT_EQ(lines[0]["network_id"], options.codec->identity());
+  EXPECT_EQ(lines[1]["real"], 6);
+  EXPECT_GT(lines[0]["value"].get<double>(), 0);
+}
+
+TEST(Evaluate, RefusesTooFewPictures) {
+  EvaluationOptions options;
+  options.network = std::make_shared<MeanColour>();
+  MemorySide real(5, 10, 1), one(1, 10, 1), none(0, 0, 0);
+  EXPECT_NE(error_of([&] { evaluate(real, &one, options); }).find("too few"), std::string::npos);
+  options.metrics = {"recon"};
+  MemorySide nothing(0, 0, 0);
+  EXPECT_NE(error_of([&] { evaluate(none, &nothing, options); }).find("no pictures"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace vq
