@@ -254,7 +254,8 @@ class BinarySource : public TokenSource {
     const uint64_t records = base_ + expected_;
     return Error(frames_.name(), (records == 0 ? "ends before the first record"
                                                : fmt::format("ends after record {}", records - 1)) +
-                                     " without an end mark; was it cut short?");
+                                     " without an end mark; was it cut short?",
+                 "vq-info --text --salvage shows the records that are whole");
   }
 
   Error cut_short(uint64_t offset) const {

@@ -151,7 +151,7 @@ DiffusionTrainingOptions training_options(const DiffusionModelConfig& config, at
   o.loss.auxiliary_weight = args.auxiliary_weight > 0 ? args.auxiliary_weight
                             : captions                ? 5e-4
                                                       : 1e-3;
-  o.precision = choose_precision(f.dtype, device);
+  o.precision = o.optimiser.muon_precision = choose_precision(f.dtype, device);
   return o;
 }
 

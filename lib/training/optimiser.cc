@@ -26,11 +26,11 @@ bool is_muon_matrix(const Parameters::Entry& entry) {
 // (n, r, c) -> the nearest matrices with orthonormal rows (or columns), roughly: singular values
 // end between 0.7 and 1.2. The quintic's coefficients are those published with Muon (Jordan et al.
 // 2024).
-at::Tensor orthogonalise(at::Tensor x) {
+at::Tensor orthogonalise(at::Tensor x, at::ScalarType type) {
   constexpr double a = 3.4445, b = -4.7750, c = 2.0315;
   const bool tall = x.size(1) > x.size(2);
   if (tall) x = x.transpose(1, 2);
-  x = x / (x.flatten(1).norm(2, 1).view({-1, 1, 1}) + 1e-7);
+  x = (x / (x.flatten(1).norm(2, 1).view({-1, 1, 1}) + 1e-7)).to(type);
   for (int i = 0; i < kNewtonSchulzSteps; ++i) {
     const at::Tensor gram = x.bmm(x.transpose(1, 2));
     const at::Tensor mix = at::baddbmm(gram, gram, gram, b, c);
@@ -117,7 +117,9 @@ void Optimiser::step_muon(MuonGroup& group, double scale) {
   const at::Tensor gradient = at::stack(gradients(group.weights));
   group.momentum.mul_(kMuonMomentum).add_(gradient);
   const at::Tensor ahead = gradient + kMuonMomentum * group.momentum;  // Nesterov
-  const at::Tensor direction = orthogonalise(ahead);
+  const bool bf16 = options_.muon_precision == Precision::bf16;
+  const at::Tensor direction =
+      orthogonalise(ahead, bf16 ? at::kBFloat16 : at::kFloat).to(at::kFloat);
   // Tall matrices get longer steps, so that each output moves alike whatever the shape.
   const double rows = static_cast<double>(direction.size(1));
   const double columns = static_cast<double>(direction.size(2));

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "lib/weights/model_file.h"
+#include "lib/runtime/device.h"
 #include "lib/weights/parameters.h"
 
 namespace vq {
@@ -27,6 +28,8 @@ struct OptimiserOptions {
   double beta1 = 0.9, beta2 = 0.96, epsilon = 1e-8;
   double weight_decay = 0.045;  // of tensors with two or more dimensions
   double clip_norm = 0.5;       // of the gradient of all weights together; 0: none
+  // Muon's products, whose result is rough by design. Half the time in bf16 on a CPU that has it.
+  Precision muon_precision = Precision::fp32;
 };
 
 class Optimiser {

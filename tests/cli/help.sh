@@ -81,7 +81,10 @@ write_command() {
     vq-train)
       need codec.safetensors
       command="vq-train codec $FIXTURES/pictures -o % --size tiny --steps 2 -b 4 --image-size 32 --codes 16" ;;
-    vq-info | vq-eval) does_not_apply "writes no file" ;;
+    vq-eval)
+      need codec.safetensors
+      command="vq-eval --metrics recon -m $FIXTURES/codec.safetensors -o % $FIXTURES/pictures" ;;
+    vq-info) does_not_apply "writes no file" ;;
     *) skip "write_command in tests/cli/help.sh does not know $1" ;;
   esac
 }

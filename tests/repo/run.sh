@@ -45,7 +45,7 @@ code '#include *[<"](ATen|c10|torch|lib)/' formats tools/cli tools/vq-info.cc |
 code '#include *"tools/' formats lib | rule "the layers point one way: formats/ <- lib/ <- tools/"
 
 if [ -x "$bin/vq-info" ]; then
-  ldd "$bin/vq-info" | grep -E 'torch|c10|cuda|not found' | rule "vq-info runs without LibTorch"
+  ldd "$bin/vq-info" | grep -E 'libtorch|libc10|libcuda|not found' | rule "vq-info runs without LibTorch"
 else
   skip "vq-info is not built"
 fi

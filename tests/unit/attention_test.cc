@@ -42,6 +42,28 @@ TEST(Attention, CrossEqualsItsDefinition) {
   EXPECT_TRUE(at::allclose(cross(x, context), want, 1e-4, 1e-6));
 }
 
+// Short and long sequences take different ways when a gradient is wanted.
+TEST(Attention, GradientsEqualTheDefinitionsForShortAndLongSequences) {
+  for (const int64_t length : {5, 17, 140}) {
+    Parameters p(2);
+    const CrossAttention cross(p, "cross", 24, 10, 3);
+    const at::Tensor x = at::randn({2, length, 24}), context = at::randn({2, 133, 10});
+    const at::Tensor weight = at::randn({2, length, 24});
+    const auto gradients = [&](const at::Tensor& y) {
+      p.zero_grad();
+      (y * weight).sum().backward();
+      return std::vector<at::Tensor>{cross.query.weight.grad().clone(),
+                                     cross.key_value.weight.grad().clone()};
+    };
+    const auto kv = cross.key_value(context).chunk(2, -1);
+    const auto want = gradients(cross.out(plain_attention(cross.query(x), kv[0], kv[1], 3)));
+    const auto got = gradients(cross(x, context));
+    for (size_t i = 0; i < want.size(); ++i) {
+      EXPECT_TRUE(at::allclose(got[i], want[i], 1e-3, 1e-4)) << length << " positions";
+    }
+  }
+}
+
 TEST(Mlp, ActivationIsXSigmoid1702X) {
   Parameters p(2);
   const Mlp mlp(p, "mlp", 8, 4);

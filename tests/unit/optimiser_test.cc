@@ -125,7 +125,11 @@ TEST(Muon, StepsByAnOrthogonalMatrix) {
   options.weight_decay = 0;
   options.muon_rate = 0.1;
   options.clip_norm = 0;
-  for (const auto& [rows, columns] : {std::pair<int64_t, int64_t>{16, 48}, {48, 16}, {24, 24}}) {
+  using Case = std::tuple<int64_t, int64_t, Precision>;
+  for (const auto& [rows, columns, precision] :
+       {Case{16, 48, Precision::fp32}, {48, 16, Precision::fp32}, {24, 24, Precision::fp32},
+        {16, 48, Precision::bf16}, {48, 16, Precision::bf16}}) {
+    options.muon_precision = precision;
     Parameters p(1), noise(2);
     const at::Tensor w = p.normal("layer.weight", {rows, columns}, 1);
     const at::Tensor before = w.detach().clone();
