@@ -1,10 +1,13 @@
 #include "formats/metrics.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <optional>
 
 #include "formats/error.h"
@@ -77,6 +80,51 @@ void MetricsWriter::close() {
     state_->fd = -1;
     if (::close(fd) != 0) throw Error::from_errno(state_->path, "cannot close");
   }
+}
+
+namespace {
+
+// Of the table, between the metric and what it was taken by.
+struct Column {
+  const char *member, *title;
+};
+constexpr Column kColumns[] = {{"value", "value"},        {"error", "error"},
+                               {"real", "real"},          {"fake", "fake"},
+                               {"timestep", "t"},         {"records", "records"},
+                               {"draws", "draws"},        {"positions", "positions"},
+                               {"mean_purity", "purity"}, {"mean_accuracy", "accuracy"}};
+
+// A number as JSON gives it and as people want it.
+std::string cell(const Json& line, const char* member) {
+  const auto found = line.find(member);
+  if (found == line.end()) return "-";
+  if (found->is_number_float()) {
+    const double number = *found;
+    return std::isfinite(number) ? fmt::format("{:.4g}", number) : "-";
+  }
+  if (found->is_number()) return found->dump();
+  return found->is_string() ? found->get<std::string>() : "-";
+}
+
+}  // namespace
+
+std::string metrics_table(const std::vector<Json>& lines) {
+  std::vector<Column> shown;
+  for (const Column& column : kColumns) {
+    const auto has = [&](const Json& line) { return line.contains(column.member); };
+    if (std::any_of(lines.begin(), lines.end(), has)) shown.push_back(column);
+  }
+  std::string table = fmt::format("{:<8}", "metric");
+  for (const Column& column : shown) table += fmt::format(" {:>10}", column.title);
+  table += "  by\n";
+  for (const Json& line : lines) {
+    table += fmt::format("{:<8}", cell(line, "metric"));
+    for (const Column& column : shown) {
+      table += fmt::format(" {:>10}", cell(line, column.member));
+    }
+    table += "  " + cell(line, "network") + "\n";
+  }
+  return table;
 }
 
 }  // namespace vq

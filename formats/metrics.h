@@ -6,13 +6,18 @@
 //              error), psnr (dB), codes_used, perplexity, restarted; diffusion: vlb (bits a token),
 //              x0 (cross-entropy, nats a token), accuracy
 //   vq-eval    metric, value, error (standard error, where there is one), real, fake (counts of
-//   images),
-//              network (what the features are), network_id, seed
+//              images), network (what the features are), network_id, seed
+//     bits     records and draws (noised copies of each) in place of real and fake; the network is
+//              the model
+//     purity   the same without draws; value is the correlation; timestep, positions (masked ones),
+//              mean_purity, mean_accuracy, bins: ten objects of from, to (purities), count, and the
+//              means purity and accuracy
 // Numbers are printed with the digits that give the same double back; not-a-number becomes null.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "formats/bytes.h"
 #include "formats/json.h"
@@ -37,5 +42,9 @@ class MetricsWriter {
   explicit MetricsWriter(std::unique_ptr<State>);
   std::unique_ptr<State> state_;
 };
+
+// Lines of vq-eval for people: a row each under a head, with the columns that some line has a value
+// for. Lists (bins) are left out.
+std::string metrics_table(const std::vector<Json>& lines);
 
 }  // namespace vq

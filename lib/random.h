@@ -29,6 +29,7 @@ enum class Purpose : uint32_t {
   augment = 6,   // crops, flips
   init = 7,      // codebook start, restarted codes
   boot = 8,      // bootstrap of statistics
+  start = 9,     // sampling: how a given grid is made noisy at first
 };
 
 struct Counter {

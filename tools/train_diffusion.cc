@@ -12,13 +12,13 @@ namespace {
 
 struct {
   TrainingFiles files;
-  std::string size = "small", schedule = "linear", condition = "auto", optimiser = "adamw",
-              rate_shape = "cosine", timesteps_drawn = "importance";
+  std::string size = "small", schedule = "linear", objective = "bound", condition = "auto",
+              optimiser = "adamw", rate_shape = "cosine", timesteps_drawn = "importance";
   int64_t layers = 0, width = 0, heads = 0, timesteps = 100, warmup = 200;
   int64_t text_layers = 2, text_width = 0, pieces = 4096, text_length = 77;
   double learning_rate = 0, muon_rate = 0.02, weight_decay = 0.045, clip_norm = 0.5,
          average_decay = 0.998;
-  double condition_drop = 0.1, auxiliary_weight = 0;
+  double condition_drop = 0.1, auxiliary_weight = 0, mask_weight = 1;
   double suggest_guidance = 0, suggest_top_p = 0;
   int suggest_steps = 0;
 } args;
@@ -51,6 +51,11 @@ std::vector<cli::Option> rows() {
        .target = &args.schedule, .choices = {"linear", "replace", "cosine", "arccos"},
        .more = "linear is the released models'; replace also puts wrong tokens in (gamma to 0.9, "
                "beta to 0.1)."},
+      {.name = "objective", .value = "NAME", .help = "what is made small",
+       .target = &args.objective, .choices = {"bound", "masked"},
+       .more = "bound is the variational bound at the steps 1 to T with the auxiliary x_0 term; "
+               "masked is the\ncontinuous-time cross-entropy of what is hidden, for a schedule "
+               "without replacement."},
       {.name = "condition", .value = "KIND", .help = "what the network listens to",
        .target = &args.condition, .choices = {"auto", "caption", "label", "none"},
        .more = "auto takes captions where the records have them, else labels, else nothing."},
@@ -85,10 +90,16 @@ std::vector<cli::Option> rows() {
        .help = "decay of the moving average of the weights", .target = &args.average_decay,
        .min = 0, .max = 0.999999},
       {.name = "timesteps-drawn", .value = "HOW", .help = "how t is drawn",
-       .target = &args.timesteps_drawn, .choices = {"importance", "uniform"}},
+       .target = &args.timesteps_drawn, .choices = {"importance", "uniform", "stratified"},
+       .more = "importance goes by how large the loss has been at each step; uniform takes all "
+               "alike, record by record;\nstratified takes all alike and spreads them evenly over "
+               "the batch."},
       {.name = "auxiliary-weight", .value = "W",
        .help = "of the x_0 term, 0: 5e-4 with captions, else 1e-3",
-       .target = &args.auxiliary_weight, .min = 0},
+       .target = &args.auxiliary_weight, .min = 0, .more = "Not for the objective masked."},
+      {.name = "mask-weight", .value = "W",
+       .help = "of masked positions in the loss, the others having 1",
+       .target = &args.mask_weight, .min = 0, .more = "Not for the objective masked."},
       {.name = "suggest-guidance", .value = "W",
        .help = "guidance scale that vq-sample takes by default", .target = &args.suggest_guidance,
        .min = 0, .max = 100},
@@ -109,6 +120,20 @@ const Size& chosen_size() {
   throw Error::usage("--size", "'" + args.size + "' is not a size");
 }
 
+// The masked objective has one term and knows no wrong tokens: options about others would do
+// nothing, and a schedule that ends with a tenth of the tokens in sight is not its own.
+void check_objective(const cli::Parsed& parsed) {
+  if (args.objective != "masked") return;
+  for (const char* name : {"auxiliary-weight", "mask-weight"}) {
+    if (!parsed.has(name)) continue;
+    throw Error::usage(std::string("--") + name, "has no meaning with --objective masked");
+  }
+  if (args.schedule == "replace") {
+    throw Error::usage("--schedule", "replace does not go with --objective masked",
+                       "take linear, cosine or arccos");
+  }
+}
+
 DiffusionModelConfig model_config(const TokenSet& set) {
   const Size& size = chosen_size();
   DiffusionModelConfig config;
@@ -125,7 +150,7 @@ DiffusionModelConfig model_config(const TokenSet& set) {
   text.heads = std::max<int64_t>(1, text.width / 32);
   if (text.width % text.heads != 0) throw Error::usage("--text-width", "is not a multiple of 32");
   config.condition = condition_for(set, args.condition, text);
-  config.schedule = args.schedule;
+  config.schedule = args.schedule, config.objective = args.objective;
   config.codec = set.header.codec;
   if (args.suggest_guidance > 0) config.suggested["guidance"] = args.suggest_guidance;
   if (args.suggest_top_p > 0) config.suggested["top_p"] = args.suggest_top_p;
@@ -148,9 +173,11 @@ DiffusionTrainingOptions training_options(const DiffusionModelConfig& config, at
   o.condition_drop = config.condition.kind == ConditionKind::none ? 0 : args.condition_drop;
   o.timesteps_drawn = args.timesteps_drawn;
   const bool captions = config.condition.kind == ConditionKind::caption;
-  o.loss.auxiliary_weight = args.auxiliary_weight > 0 ? args.auxiliary_weight
-                            : captions                ? 5e-4
-                                                      : 1e-3;
+  o.loss.auxiliary_weight = args.objective == "masked" ? 0
+                            : args.auxiliary_weight > 0 ? args.auxiliary_weight
+                            : captions                  ? 5e-4
+                                                        : 1e-3;
+  o.loss.mask_weight = args.mask_weight;
   o.precision = o.optimiser.muon_precision = choose_precision(f.dtype, device);
   return o;
 }
@@ -183,6 +210,7 @@ int train_diffusion(const cli::Context& context) {
   if (files.steps <= 0 && files.max_seconds <= 0) {
     throw Error::usage("--steps", "how long? give --steps or --max-seconds");
   }
+  check_objective(context.parsed);
   TrainingRun run(context, files);
   run.check_files();
   const at::Device device = open_device(files.device);

@@ -43,11 +43,13 @@ help	h	nothing	-
 version	V	nothing	-
 '
 _vq_words[vq-eval]='
-metrics	-	words	fid recon
+metrics	-	words	fid recon bits purity
 model	m	file	-
 network	-	file	-
 output	o	file	-
 table	-	nothing	-
+draws	-	value	-
+timesteps	-	value	-
 size	-	value	-
 resize	-	words	center squash
 batch	b	value	-
@@ -69,6 +71,9 @@ salvage	-	nothing	-
 json	-	nothing	-
 field	-	value	-
 tensors	-	nothing	-
+schedule	-	value	-
+timesteps	T	value	-
+codebook-size	K	value	-
 quiet	q	nothing	-
 verbose	v	nothing	-
 progress	-	nothing	-
@@ -77,24 +82,45 @@ version	V	nothing	-
 '
 _vq_words[vq-sample]='
 model	m	file	-
-output	o	file	-
 prompt	p	value	-
 count	n	value	-
 seed	s	value	-
-steps	-	value	-
-guidance	g	value	-
-top-p	-	value	-
-top-k	-	value	-
-temperature	-	value	-
 shard	-	value	-
 batch	b	value	-
 device	d	value	-
 dtype	-	words	auto fp32 bf16
 threads	j	value	-
+output	o	file	-
 text	t	nothing	-
 level	-	value	-
 no-history	-	nothing	-
 force	f	nothing	-
+trace	-	file	-
+every	-	value	-
+steps	-	value	-
+tokens-per-step	-	value	-
+order	-	words	ancestral random purity confidence halton first-hitting remask
+purity-weight	-	value	-
+purity-norm	-	words	none max
+confidence-noise	-	value	-
+remask-rule	-	words	cap rescale confidence
+remask-strength	-	value	-
+stride-posterior	-	words	exact one-step
+guidance	g	value	-
+guidance-schedule	-	words	constant linear cosine
+guidance-interval	-	value	-
+guide	-	words	x0 posterior
+null	-	words	learned empty zero
+negative	-	value	-
+top-p	-	value	-
+top-k	-	value	-
+temperature	-	value	-
+init	-	file	-
+mask	-	file	-
+mask-grow	-	value	-
+strength	-	value	-
+extend	-	value	-
+overlap	-	value	-
 quiet	q	nothing	-
 verbose	v	nothing	-
 progress	-	nothing	-
@@ -167,6 +193,7 @@ width	-	value	-
 heads	-	value	-
 timesteps	-	value	-
 schedule	-	words	linear replace cosine arccos
+objective	-	words	bound masked
 condition	-	words	auto caption label none
 condition-drop	-	value	-
 text-layers	-	value	-
@@ -181,8 +208,9 @@ rate-shape	-	words	constant linear cosine
 weight-decay	-	value	-
 clip-norm	-	value	-
 average-decay	-	value	-
-timesteps-drawn	-	words	importance uniform
+timesteps-drawn	-	words	importance uniform stratified
 auxiliary-weight	-	value	-
+mask-weight	-	value	-
 suggest-guidance	-	value	-
 suggest-top-p	-	value	-
 suggest-steps	-	value	-

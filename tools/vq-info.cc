@@ -1,4 +1,4 @@
-// vq-info: what is this file, is it whole, show its records as text.
+// vq-info: what is this file, is it whole, show its records as text, or a schedule as a table.
 
 #include <fmt/format.h>
 
@@ -10,46 +10,56 @@
 #include "formats/token_grid.h"
 #include "tools/cli/options.h"
 #include "tools/cli/run.h"
+#include "tools/info_schedule.h"
 
 namespace {
 
 struct {
   bool text = false, json = false, tensors = false, salvage = false;
   std::string records, field;
+  vq::ScheduleWanted schedule;
 } args;
+
+std::vector<vq::cli::Option> rows() {
+  std::vector<vq::cli::Option> list = {
+      {.letter = 't',
+       .name = "text",
+       .help = "print the records as text, one a line",
+       .target = &args.text,
+       .more = "Every tool reads this spelling wherever it reads token grids; see\n"
+               ".Xr vq-token-grid 5 ."},
+      {.name = "records",
+       .value = "A..B",
+       .help = "with --text: only these, the first is 0",
+       .target = &args.records,
+       .more = "Both ends are included; either may be left out, and\n.Ar A\nalone is one "
+               "record."},
+      {.name = "salvage",
+       .help = "with --text: go on after damaged blocks",
+       .target = &args.salvage,
+       .more = "The damage is still named, and the exit status is still 1."},
+      {.name = "json", .help = "one JSON object a file instead of a page", .target = &args.json},
+      {.name = "field",
+       .value = "NAME",
+       .help = "only this member of the JSON object",
+       .target = &args.field,
+       .more = "Strings are printed bare, for scripts."},
+      {.name = "tensors",
+       .help = "list every tensor of a safetensors file",
+       .target = &args.tensors}};
+  const std::vector<vq::cli::Option> more = vq::schedule_rows(args.schedule);
+  list.insert(list.end(), more.begin(), more.end());
+  return list;
+}
 
 const vq::cli::Command command = {
     .name = "vq-info",
     .summary = "Say what a file is and whether it is whole; show token grids as text.",
-    .usage = {"[options] [FILE...]", "--text [--records A..B] [TOKENS...]"},
+    .usage = {"[options] [FILE...]", "--text [--records A..B] [TOKENS...]",
+              "--schedule=WHICH [-T T] [-K K]"},
     .example =
         "vq-info --text birds.vqt | grep 'red bird' | vq-decode -m codec.safetensors -o out/",
-    .options = {
-        {.letter = 't',
-         .name = "text",
-         .help = "print the records as text, one a line",
-         .target = &args.text,
-         .more = "Every tool reads this spelling wherever it reads token grids; see\n"
-                 ".Xr vq-token-grid 5 ."},
-        {.name = "records",
-         .value = "A..B",
-         .help = "with --text: only these, the first is 0",
-         .target = &args.records,
-         .more = "Both ends are included; either may be left out, and\n.Ar A\nalone is one "
-                 "record."},
-        {.name = "salvage",
-         .help = "with --text: go on after damaged blocks",
-         .target = &args.salvage,
-         .more = "The damage is still named, and the exit status is still 1."},
-        {.name = "json", .help = "one JSON object a file instead of a page", .target = &args.json},
-        {.name = "field",
-         .value = "NAME",
-         .help = "only this member of the JSON object",
-         .target = &args.field,
-         .more = "Strings are printed bare, for scripts."},
-        {.name = "tensors",
-         .help = "list every tensor of a safetensors file",
-         .target = &args.tensors}}};
+    .options = rows()};
 
 struct Range {
   uint64_t first = 0, last = UINT64_MAX;
@@ -98,25 +108,30 @@ int print_records(std::vector<std::string> inputs) {
   return reader.damage().empty() ? 0 : 1;
 }
 
-void print_report(const vq::Json& report) {
+// Prints what --field or --json asks for; false: neither does, it is to be a page.
+bool print_json(const vq::Json& report, const std::string& of) {
   if (!args.field.empty()) {
     if (!report.contains(args.field)) {
-      if (report.contains("damage")) return;  // which is the reason, and is said by the caller
-      throw vq::Error(report["file"], fmt::format("has no field '{}'", args.field),
+      if (report.contains("damage")) return true;  // the reason, and is said by the caller
+      throw vq::Error(of, fmt::format("has no field '{}'", args.field),
                       "the fields are those of --json");
     }
     const vq::Json& value = report[args.field];
     fmt::print("{}\n", value.is_string() ? value.get<std::string>() : vq::dump_json(value));
   } else if (args.json) {
     fmt::print("{}\n", vq::dump_json(report));
-  } else if (report["kind"] != "unknown") {  // then the message says all there is to say
-    fmt::print("{}", vq::report_text(report, {.tensors = args.tensors}));
   }
+  return args.json || !args.field.empty();
 }
 
 int inform(const vq::cli::Context& context) {
   if (!args.text && (!args.records.empty() || args.salvage)) {
     throw vq::Error::usage(args.salvage ? "--salvage" : "--records", "needs --text");
+  }
+  if (vq::schedule_is_asked(context, args.schedule)) {
+    const vq::Json report = vq::schedule_report(args.schedule);
+    if (!print_json(report, args.schedule.which)) fmt::print("{}", vq::schedule_text(report));
+    return 0;
   }
   vq::cli::refuse_terminal_input(context.operands);
   std::vector<std::string> inputs = context.operands;
@@ -127,7 +142,10 @@ int inform(const vq::cli::Context& context) {
   for (const std::string& input : inputs) {
     try {
       const vq::Json report = vq::report_on(input);
-      print_report(report);
+      const bool known = report["kind"] != "unknown";  // else the message says all there is to say
+      if (!print_json(report, report["file"]) && known) {
+        fmt::print("{}", vq::report_text(report, {.tensors = args.tensors}));
+      }
       for (const vq::Json& damage : report.value("damage", vq::Json::array())) {
         vq::cli::say(damage.get<std::string>());
         status = 1;

@@ -5,14 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-
-#include "formats/error.h"
 
 namespace vq {
 namespace {
-
-constexpr double kHistoryKeep = 0.9, kHistoryFloor = 1e-10, kWeightFloor = 1e-4, kSeenEnough = 10;
 
 // x log y with 0 log 0 = 0
 double times_log(double x, double y) { return x > 0 ? x * std::log(y) : 0; }
@@ -120,6 +115,29 @@ at::Tensor token_terms(const PerPosition& each, const at::Tensor& log_x0, const 
          pick(&TokenWeights::more_right) * log_model.gather(1, right).squeeze(1);
 }
 
+// (B): one number for each row of the batch.
+template <class Function>  // double of(size_t row)
+at::Tensor of_rows(const at::Tensor& log_x0, const Function& of) {
+  std::vector<double> values;
+  for (int64_t i = 0; i < log_x0.size(0); ++i) values.push_back(of(static_cast<size_t>(i)));
+  return at::tensor(values, at::kDouble).to(log_x0.options().requires_grad(false));
+}
+
+// (B, L): -log p(x_0 | x_t)
+at::Tensor cross_entropy(const at::Tensor& log_x0, const at::Tensor& x_0) {
+  return -log_x0.gather(2, x_0.unsqueeze(2)).squeeze(2);
+}
+
+// x0 and accuracy over the positions that are counted, (B, L) bool.
+void judge(Loss& loss, const at::Tensor& log_x0, const at::Tensor& x_0, const at::Tensor& counted) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor count = counted.to(log_x0.scalar_type());
+  const at::Tensor terms = cross_entropy(log_x0.detach(), x_0);
+  loss.x0 = at::where(counted, terms, at::zeros_like(terms)).sum(1) / count.sum(1);
+  const at::Tensor right = log_x0.detach().argmax(2).eq(x_0).to(log_x0.scalar_type());
+  loss.accuracy = (right * count).sum() / count.sum();
+}
+
 bool replaces(const Schedule& schedule) {
   for (int t = 1; t <= schedule.timesteps(); ++t) {
     if (schedule.between(t - 1, t).beta_bar_t <= 0) return false;
@@ -173,125 +191,49 @@ at::Tensor bound_terms(const Schedule& schedule, const at::Tensor& log_x0, const
 Loss diffusion_loss(const Schedule& schedule, const LossOptions& options, const at::Tensor& log_x0,
                     const at::Tensor& x_0, const at::Tensor& x_t, const std::vector<int>& times,
                     const std::vector<double>& pt) {
-  const int64_t rows = x_0.size(0), length = x_0.size(1), k = log_x0.size(2);
-  const auto of_row = [&](const auto& function) {  // (B) numbers
-    std::vector<double> values;
-    for (size_t i = 0; i < times.size(); ++i) values.push_back(function(i));
-    return at::tensor(values, at::kDouble).to(log_x0.options().requires_grad(false));
-  };
-  const at::Tensor masked = x_t.eq(k);
+  const at::Tensor masked = x_t.eq(log_x0.size(2));
   const at::Tensor weight =
       at::where(masked, options.mask_weight, options.token_weight).to(log_x0.scalar_type());
-  const at::Tensor x0_terms = -log_x0.gather(2, x_0.unsqueeze(2)).squeeze(2);
 
   // The likelihood of the first step is not weighed (released code).
-  const at::Tensor first = of_row([&](size_t i) { return times[i] == 1 ? 1.0 : 0.0; }).unsqueeze(1);
+  const at::Tensor first =
+      of_rows(log_x0, [&](size_t i) { return times[i] == 1 ? 1.0 : 0.0; }).unsqueeze(1);
   const at::Tensor terms = bound_terms(schedule, log_x0, x_0, x_t, times);
   const at::Tensor bound = (terms * at::where(first.gt(0), at::ones_like(weight), weight)).sum(1);
   // The released code counts t from zero.
   const double steps = schedule.timesteps();
   const at::Tensor adaptive =
-      of_row([&](size_t i) { return options.adaptive ? 2 - (times[i] - 1) / steps : 1; });
-  const at::Tensor auxiliary = (x0_terms * weight).sum(1) * adaptive * options.auxiliary_weight;
+      of_rows(log_x0, [&](size_t i) { return options.adaptive ? 2 - (times[i] - 1) / steps : 1; });
+  const at::Tensor auxiliary =
+      (cross_entropy(log_x0, x_0) * weight).sum(1) * adaptive * options.auxiliary_weight;
 
   Loss loss;
-  loss.total = ((bound + auxiliary) / of_row([&](size_t i) { return pt[i]; })).sum() /
-               static_cast<double>(rows * length);
-  loss.bound = bound.detach();
-  const at::NoGradGuard no_grad;
-  const at::Tensor counted =
-      masked.logical_or(masked.any(1, true).logical_not()).to(log_x0.scalar_type());
-  loss.x0 = (x0_terms.detach() * counted).sum(1) / counted.sum(1);
-  const at::Tensor right = log_x0.detach().argmax(2).eq(x_0).to(log_x0.scalar_type());
-  loss.accuracy = (right * counted).sum() / counted.sum();
+  loss.total = ((bound + auxiliary) / of_rows(log_x0, [&](size_t i) { return pt[i]; })).sum() /
+               static_cast<double>(x_0.numel());
+  loss.bound = terms.detach().sum(1);
+  loss.weighed = bound.detach();
+  judge(loss, log_x0, x_0, masked.logical_or(masked.any(1, true).logical_not()));
   return loss;
 }
 
-TimestepSampler::TimestepSampler(std::string method, int timesteps)
-    : method_(std::move(method)),
-      square_(static_cast<size_t>(timesteps), 0),
-      mean_(static_cast<size_t>(timesteps), 0),
-      seen_(static_cast<size_t>(timesteps), 0),
-      p_(static_cast<size_t>(timesteps), 1.0 / timesteps) {
-  if (method_ != "importance" && method_ != "uniform") {
-    throw Error::usage("--timesteps-drawn", "'" + method_ + "' is not one of importance, uniform");
-  }
-}
+Loss masked_loss(const Schedule& schedule, const at::Tensor& log_x0, const at::Tensor& x_0,
+                 const at::Tensor& x_t, const std::vector<double>& times,
+                 const std::vector<double>& pt) {
+  const at::Tensor masked = x_t.eq(log_x0.size(2));
+  const at::Tensor terms = cross_entropy(log_x0, x_0);
+  const at::Tensor sums = at::where(masked, terms, at::zeros_like(terms)).sum(1);
+  const at::Tensor rate = of_rows(log_x0, [&](size_t i) {
+    const double share = schedule.gamma_bar(times[i]);
+    return share > 0 ? schedule.mask_rate(times[i]) / share : 0;  // 0: then nothing is masked
+  });
+  const at::Tensor bound = sums * rate;
 
-std::vector<int> TimestepSampler::draw(const std::vector<double>& uniforms) const {
-  std::vector<double> sums(p_.size());
-  double sum = 0;
-  for (size_t i = 0; i < p_.size(); ++i) sums[i] = sum += p_[i];
-  std::vector<int> times;
-  for (const double u : uniforms) {
-    const auto at = std::upper_bound(sums.begin(), sums.end() - 1, u * sum);
-    times.push_back(static_cast<int>(at - sums.begin()) + 1);
-  }
-  return times;
-}
-
-double TimestepSampler::probability(int t) const { return p_[static_cast<size_t>(t - 1)]; }
-
-void TimestepSampler::update(const std::vector<int>& times, const std::vector<double>& bounds) {
-  struct Sum {
-    double square = 0, value = 0, count = 0;
-  };
-  std::map<int, Sum> of_time;
-  for (size_t i = 0; i < times.size(); ++i) {
-    Sum& sum = of_time[times[i]];
-    sum.square += bounds[i] * bounds[i], sum.value += bounds[i], sum.count += 1;
-  }
-  for (const auto& [t, sum] : of_time) {
-    const auto i = static_cast<size_t>(t - 1);
-    square_[i] = kHistoryKeep * square_[i] + (1 - kHistoryKeep) * sum.square / sum.count;
-    // A plain mean of the first ones: a moving mean that starts from zero would be too small.
-    const double keep = seen_[i] == 0 ? 0 : kHistoryKeep;
-    mean_[i] = keep * mean_[i] + (1 - keep) * sum.value / sum.count;
-    seen_[i] += sum.count;
-  }
-  if (method_ == "importance") recompute();
-}
-
-void TimestepSampler::recompute() {
-  if (*std::min_element(seen_.begin(), seen_.end()) <= kSeenEnough) return;
-  double sum = 0;
-  for (size_t i = 0; i < p_.size(); ++i)
-    p_[i] = std::sqrt(square_[i] + kHistoryFloor) + kWeightFloor;
-  if (p_.size() > 1) p_[0] = p_[1];
-  for (const double p : p_) sum += p;
-  for (double& p : p_) p /= sum;
-}
-
-double TimestepSampler::expected_bound() const {
-  double sum = 0;
-  for (size_t i = 0; i < mean_.size(); ++i) {
-    if (seen_[i] == 0) return std::nan("");
-    sum += mean_[i];
-  }
-  return sum;
-}
-
-std::vector<NamedTensor> TimestepSampler::state() const {
-  const auto tensor = [](const std::vector<double>& v) {
-    return at::from_blob(const_cast<double*>(v.data()), {static_cast<int64_t>(v.size())},
-                         at::kDouble)
-        .clone();
-  };
-  return {{"timesteps.square", tensor(square_)},
-          {"timesteps.mean", tensor(mean_)},
-          {"timesteps.seen", tensor(seen_)}};
-}
-
-void TimestepSampler::load_state(const SafetensorsFile& file) {
-  const auto fill = [&](const char* name, std::vector<double>& to) {
-    const at::Tensor from = load_tensor(file, name);
-    if (from.scalar_type() != at::kDouble || from.numel() != static_cast<int64_t>(to.size())) {
-      throw Error(file.path(), std::string("tensor ") + name + " does not fit the schedule");
-    }
-    std::copy_n(from.data_ptr<double>(), to.size(), to.begin());
-  };
-  fill("timesteps.square", square_), fill("timesteps.mean", mean_), fill("timesteps.seen", seen_);
-  if (method_ == "importance") recompute();
+  Loss loss;
+  loss.total = (bound / of_rows(log_x0, [&](size_t i) { return pt[i]; })).sum() /
+               static_cast<double>(x_0.numel());
+  loss.bound = loss.weighed = bound.detach();
+  judge(loss, log_x0, x_0, masked);
+  return loss;
 }
 
 }  // namespace vq

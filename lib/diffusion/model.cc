@@ -24,12 +24,23 @@ DiffusionModelConfig parse_config(const Json& json, const std::string& where) {
     c.denoiser = DenoiserConfig::from_json(json.at("denoiser"), where);
     c.condition = ConditionConfig::from_json(json.at("condition"), where);
     c.schedule = json.at("schedule");
+    c.objective = json.value("objective", "bound");  // files from before there was a choice
     c.codec = json.at("codec");
     c.suggested = json.at("suggested");
   } catch (const Json::exception&) {
     throw Error(where, "a diffusion model whose description is not complete");
   }
   return c;
+}
+
+Schedule fresh_schedule(const DiffusionModelConfig& config) {
+  if (config.objective != "bound" && config.objective != "masked") {
+    throw Error::usage("objective", "'" + config.objective + "' is not one of bound, masked");
+  }
+  const Schedule schedule =
+      Schedule::make(config.schedule, static_cast<int>(config.denoiser.timesteps),
+                     static_cast<int>(config.denoiser.codebook_size));
+  return config.objective == "masked" ? schedule.without_replacement() : schedule;
 }
 
 std::optional<Vocabulary> stored_vocabulary(const SafetensorsFile& file) {
@@ -44,6 +55,7 @@ Json DiffusionModelConfig::to_json() const {
   return {{"denoiser", denoiser.to_json()},
           {"condition", condition.to_json()},
           {"schedule", schedule},
+          {"objective", objective},
           {"codec", codec},
           {"suggested", suggested}};
 }
@@ -58,8 +70,7 @@ DiffusionModel::DiffusionModel(DiffusionModelConfig config, std::optional<Vocabu
   d.context_width = d.condition == ConditionKind::caption ? config_.condition.text.width : 0;
   d.label_rows = d.condition == ConditionKind::label ? condition_->label_rows() : 0;
   denoiser_ = std::make_unique<Denoiser>(parameters_, d);
-  schedule_ = std::make_unique<Schedule>(Schedule::make(
-      config_.schedule, static_cast<int>(d.timesteps), static_cast<int>(d.codebook_size)));
+  schedule_ = std::make_unique<Schedule>(fresh_schedule(config_));
 }
 
 std::unique_ptr<DiffusionModel> DiffusionModel::build(const ModelFile& file, const Json& json) {

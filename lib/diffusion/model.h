@@ -2,7 +2,7 @@
 // trained on them.
 //
 // File: safetensors of kind "diffusion". Metadata "vq.config" holds the denoiser's and the
-// condition's sizes, the schedule, the codec's identity and the suggested sampling settings;
+// condition's sizes, schedule, objective, the codec's identity and the suggested sampling settings;
 // tensors "schedule.alpha_bar", "schedule.gamma_bar" (T, double) and, with captions,
 // "condition.vocabulary" (bytes of the SentencePiece model) travel beside the weights.
 #pragma once
@@ -24,6 +24,9 @@ struct DiffusionModelConfig {
   DenoiserConfig denoiser;
   ConditionConfig condition;
   std::string schedule = "linear";
+  // What it was trained by: "bound", or "masked", which teaches nothing about positions that hold a
+  // token. Such a model's schedule only masks, so that sampling never asks about them.
+  std::string objective = "bound";
   std::string codec;  // identity of the codec whose tokens it was trained on
   Json suggested =
       Json::object();  // {"guidance","steps","top_p"}: vq-sample's defaults for this model

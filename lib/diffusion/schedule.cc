@@ -102,6 +102,17 @@ Transition Schedule::between(double s, double t) const {
   return q;
 }
 
+double Schedule::mask_rate(double t) const {
+  const int n = std::clamp(static_cast<int>(std::ceil(t)), 1, timesteps());
+  return gamma_bar_[static_cast<size_t>(n)] - gamma_bar_[static_cast<size_t>(n - 1)];
+}
+
+Schedule Schedule::without_replacement() const {
+  std::vector<double> alpha, gamma(gamma_bar_.begin() + 1, gamma_bar_.end());
+  for (const double g : gamma) alpha.push_back(1 - g);
+  return Schedule(name_, std::move(alpha), std::move(gamma), codebook_size_);
+}
+
 int Schedule::table_row(double t) const {
   return std::clamp(static_cast<int>(std::lround(t)), 1, timesteps()) - 1;
 }

@@ -54,6 +54,11 @@ class Schedule {
   double beta_bar(double t) const { return (1 - alpha_bar(t) - gamma_bar(t)) / codebook_size_; }
   Transition between(double s, double t) const;  // 0 <= s < t <= T
 
+  // The slope of gamma_bar on its straight piece (n - 1, n] that holds t, 0 < t <= T.
+  double mask_rate(double t) const;
+  // The process that masks as fast and replaces nothing: alpha_bar becomes 1 - gamma_bar.
+  Schedule without_replacement() const;
+
   // The row of the network's timestep table for time t: the nearest of 1..T, minus one.
   int table_row(double t) const;
   // The smallest time whose gamma_bar is nearest to a share of masks (paper section 3.2: argmin

@@ -3,83 +3,144 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
-#include "lib/diffusion/posterior.h"
-#include "lib/random.h"
-#include "lib/sampling/guidance.h"
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "formats/error.h"
+#include "lib/sampling/run.h"
 
 namespace vq {
 namespace {
 
-// The condition's features, computed once a run; with guidance the null's rows follow.
-class Guess {
- public:
-  Guess(const DiffusionModel& model, const at::Tensor& prepared, const SamplerOptions& options)
-      : model_(model), options_(options) {
-    guided_ = options.guidance != 1 && model.condition().config().kind != ConditionKind::none;
-    features_ = model.condition()(prepared.to(model.device()));
-    if (guided_) features_ = join(features_, model.condition().null(prepared.size(0)));
+void check(const DiffusionModel& model, const Request& request, const SamplerOptions& options) {
+  const auto& sizes = model.config().denoiser;
+  const auto rows = static_cast<int64_t>(request.records.size());
+  const auto fits = [&](const at::Tensor& t) {
+    return !t.defined() ||
+           (t.dim() == 2 && t.size(0) == rows && t.size(1) == sizes.grid_height * sizes.grid_width);
+  };
+  if (!fits(request.tokens) || !fits(request.frozen))
+    throw Error("", "the grid to start from is not of the model's size");
+  if (request.time > model.schedule().timesteps())
+    throw Error("", "the time to start from lies beyond the model's last step");
+  if (options.one_step_posterior &&
+      (options.order != Order::ancestral || request.tokens.defined())) {
+    throw Error::usage("--stride-posterior",
+                       "one-step goes with --order ancestral only, from nothing");
   }
-
-  // Probabilities of x_0 at the chosen positions (numbers into the flattened grid): (N, K).
-  at::Tensor operator()(const at::Tensor& x_t, double t, const at::Tensor& chosen) const {
-    const int64_t rows = x_t.size(0) * (guided_ ? 2 : 1);
-    const at::Tensor table_row = at::full({rows}, model_.schedule().table_row(t), x_t.options());
-    const at::Tensor tokens = guided_ ? at::cat({x_t, x_t}) : x_t;
-    const at::Tensor hidden = model_.denoiser().hidden(tokens, table_row, features_).flatten(0, 1);
-    at::Tensor log_p = log_p_at(hidden, chosen);
-    if (guided_) log_p = guide(log_p, log_p_at(hidden, chosen + x_t.numel()), options_.guidance);
-    return truncate(log_p, options_.truncation);
+  if (!options.guidance.on_posterior || options.guidance.off()) return;
+  if (options.order != Order::ancestral)
+    throw Error::usage("--guide", "guidance on the posterior goes with --order ancestral only");
+  const Truncation& t = options.truncation;
+  if (t.top_p < 1 || t.top_k > 0 || t.temperature != 1) {
+    throw Error::usage("--guide",
+                       "guidance on the posterior goes without truncation and temperature");
   }
-
- private:
-  at::Tensor log_p_at(const at::Tensor& hidden, const at::Tensor& chosen) const {
-    const at::Tensor logits = model_.denoiser().head(hidden.index_select(0, chosen));
-    return at::log_softmax(logits.to(at::kFloat), -1);
-  }
-
-  const DiffusionModel& model_;
-  const SamplerOptions& options_;
-  bool guided_ = false;
-  Features features_;
-};
+}
 
 }  // namespace
 
-at::Tensor sample(const DiffusionModel& model, const at::Tensor& prepared,
-                  const SamplerOptions& options, const std::vector<uint64_t>& records,
-                  SamplerReport* report,
+const std::vector<std::string>& order_words() {
+  static const std::vector<std::string> words = {
+      "ancestral", "random", "purity", "confidence", "halton", "first-hitting", "remask"};
+  return words;
+}
+
+Order parse_order(const std::string& word) {
+  const auto& words = order_words();
+  const auto found = std::find(words.begin(), words.end(), word);
+  if (found == words.end()) {
+    throw Error::usage("--order", "'" + word +
+                                      "' is not one of ancestral, random, purity, confidence, "
+                                      "halton, first-hitting, remask");
+  }
+  return static_cast<Order>(found - words.begin());
+}
+
+at::Tensor SamplingRun::masked() const { return x.eq(mask()).logical_and(frozen.logical_not()); }
+
+std::vector<double> SamplingRun::times() const {
+  const int whole = options.steps > 0 ? options.steps : model.schedule().timesteps();
+  const double share = from / model.schedule().timesteps();
+  const int steps = std::max(1, static_cast<int>(std::lround(whole * share)));
+  std::vector<double> list = model.schedule().sampling_times(steps);
+  for (double& t : list) t *= share;
+  return list;
+}
+
+UniformGrid SamplingRun::noise(Purpose purpose, int step) const {
+  UniformGrid grid =
+      uniform_grid(options.seed, purpose, records, static_cast<uint32_t>(step), length());
+  return {grid.first.to(x.device()), grid.second.to(x.device())};
+}
+
+at::Tensor SamplingRun::drawn(double t, const at::Tensor& chosen, const Draw& draw) const {
+  const std::vector<double> times(static_cast<size_t>(rows()), t);
+  std::vector<at::Tensor> blocks;
+  guess.each_log_p(x, times, chosen, [&](int64_t first, const at::Tensor& log_p) {
+    blocks.push_back(draw(first, truncate(log_p, options.truncation)));
+  });
+  return blocks.size() == 1 ? blocks[0] : at::cat(blocks);
+}
+
+void SamplingRun::put(const at::Tensor& chosen, const at::Tensor& tokens) {
+  x = x.flatten().index_copy(0, chosen, tokens).view_as(x);
+}
+
+void SamplingRun::end_step(int step) const {
+  if (each_step) each_step(step + 1, x);
+}
+
+at::Tensor highest(const at::Tensor& scores, const at::Tensor& candidates, const at::Tensor& n) {
+  constexpr double never = -std::numeric_limits<double>::infinity();
+  const at::Tensor open = scores.masked_fill(candidates.logical_not(), never);
+  const at::Tensor order = at::argsort(open, /*stable=*/true, 1, /*descending=*/true);
+  const at::Tensor places = at::arange(scores.size(1), order.options()).expand_as(order);
+  const at::Tensor rank = at::empty_like(order).scatter(1, order, places);
+  return rank.lt(n.unsqueeze(1)).logical_and(candidates);
+}
+
+at::Tensor sample(const DiffusionModel& model, const Request& request,
+                  const SamplerOptions& options, SamplerReport* report,
                   const std::function<void(int, const at::Tensor&)>& each_step) {
   const at::NoGradGuard no_grad;
-  const Schedule& schedule = model.schedule();
-  const int64_t mask = model.denoiser().mask();
-  const int64_t length = model.config().denoiser.grid_height * model.config().denoiser.grid_width;
-  const int steps = options.steps > 0 ? options.steps : schedule.timesteps();
-  const std::vector<double> times = schedule.sampling_times(steps);
-  const Guess guess(model, prepared, options);
-
-  at::Tensor x = at::full({static_cast<int64_t>(records.size()), length}, mask,
-                          at::TensorOptions(at::kLong).device(model.device()));
-  for (int i = 0; i < steps; ++i) {
-    const double t = times[static_cast<size_t>(i)], s = times[static_cast<size_t>(i) + 1];
-    const Transition q = schedule.between(s, t);
-    const UniformGrid noise =
-        uniform_grid(options.seed, Purpose::sample, records, static_cast<uint32_t>(i), length);
-    const at::Tensor first = noise.first.to(model.device()).flatten();
-    const at::Tensor second = noise.second.to(model.device()).flatten();
-
-    const at::Tensor flat = x.flatten();
-    const at::Tensor chosen = may_change(q, flat, mask, first).nonzero().squeeze(1);
-    if (chosen.numel() > 0) {
-      const auto at_chosen = [&](const at::Tensor& all) { return all.index_select(0, chosen); };
-      const at::Tensor p = guess(x, t, chosen);
-      const at::Tensor drawn =
-          draw_posterior(q, p, at_chosen(flat), at_chosen(first), at_chosen(second));
-      x = flat.index_copy(0, chosen, drawn).view_as(x);
-      if (report != nullptr) ++report->network_calls;
+  check(model, request, options);
+  const auto& sizes = model.config().denoiser;
+  const std::vector<int64_t> shape = {static_cast<int64_t>(request.records.size()),
+                                      sizes.grid_height * sizes.grid_width};
+  const at::TensorOptions whole = at::TensorOptions(at::kLong).device(model.device());
+  const at::Tensor start = request.tokens.defined()
+                               ? request.tokens.to(model.device())
+                               : at::full(shape, model.denoiser().mask(), whole);
+  const at::Tensor frozen = request.frozen.defined() ? request.frozen.to(model.device())
+                                                     : at::zeros(shape, whole.dtype(at::kBool));
+  const double from = request.time < 0 ? model.schedule().timesteps() : request.time;
+  SamplingRun run{model,
+                  options,
+                  request.records,
+                  each_step,
+                  Guess(model, request.prepared, options.guidance, options.null, request.negative),
+                  start,
+                  frozen,
+                  from};
+  if (from > 0) {
+    switch (options.order) {
+      case Order::ancestral:
+        sample_ancestral(run);
+        break;
+      case Order::first_hitting:
+        sample_first_hitting(run);
+        break;
+      case Order::remask:
+        sample_remasking(run);
+        break;
+      default:
+        sample_by_count(run);
     }
-    if (each_step) each_step(i + 1, x);
   }
-  return x;
+  if (report != nullptr) report->network_calls += run.guess.calls();
+  return run.x;
 }
 
 }  // namespace vq

@@ -28,6 +28,11 @@ std::vector<double> uniforms(uint64_t seed, Purpose purpose, const std::vector<u
   return list;
 }
 
+std::vector<double> doubles(const at::Tensor& numbers) {
+  const at::Tensor list = numbers.to(at::kCPU, at::kDouble).contiguous();
+  return {list.data_ptr<double>(), list.data_ptr<double>() + list.numel()};
+}
+
 }  // namespace
 
 Json DiffusionTrainingOptions::to_json() const {
@@ -124,33 +129,40 @@ DiffusionTrainer::Batch DiffusionTrainer::batch_of(int64_t step) {
   return batch;
 }
 
+DiffusionTrainer::Times DiffusionTrainer::times_of(const Batch& batch) const {
+  const std::vector<double> draws = uniforms(options_.seed, Purpose::timestep, batch.visits);
+  Times times;
+  times.steps = timesteps_.draw(draws);
+  times.t = masked() ? timesteps_.draw_real(draws)
+                     : std::vector<double>(times.steps.begin(), times.steps.end());
+  for (const int step : times.steps) times.chances.push_back(timesteps_.probability(step));
+  for (const double t : times.t) times.table_rows.push_back(model_.schedule().table_row(t));
+  return times;
+}
+
 DiffusionStep DiffusionTrainer::step() {
   const auto start = Clock::now();
   const Schedule& schedule = model_.schedule();
   const Batch batch = batch_of(step_);
-  const std::vector<int> times =
-      timesteps_.draw(uniforms(options_.seed, Purpose::timestep, batch.visits));
-  std::vector<double> pt;
-  std::vector<int64_t> table_rows;
-  for (const int t : times) {
-    pt.push_back(timesteps_.probability(t));
-    table_rows.push_back(schedule.table_row(t));
-  }
+  const Times times = times_of(batch);
   const UniformGrid noise =
       uniform_grid(options_.seed, Purpose::corrupt, batch.visits, 0, set_.header.length());
   const at::Tensor x_0 = batch.x_0.to(device_);
-  const at::Tensor x_t = corrupt(schedule, x_0, times, noise);
+  const at::Tensor x_t = masked() ? mask_tokens(schedule, x_0, times.t, noise)
+                                  : corrupt(schedule, x_0, times.steps, noise);
 
   at::Tensor logits;
   {
     const AutocastScope autocast(device_, options_.precision);
     Features features;
     if (batch.prepared.defined()) features = model_.condition()(batch.prepared.to(device_));
-    const at::Tensor row = at::tensor(table_rows, at::kLong).to(device_);
+    const at::Tensor row = at::tensor(times.table_rows, at::kLong).to(device_);
     logits = model_.denoiser().head(model_.denoiser().hidden(x_t, row, features));
   }
   const at::Tensor log_x0 = at::log_softmax(logits.to(at::kFloat), -1);
-  const Loss loss = diffusion_loss(schedule, options_.loss, log_x0, x_0, x_t, times, pt);
+  const Loss loss = masked() ? masked_loss(schedule, log_x0, x_0, x_t, times.t, times.chances)
+                             : diffusion_loss(schedule, options_.loss, log_x0, x_0, x_t,
+                                              times.steps, times.chances);
   loss.total.backward();
 
   const double scale = rate_factor(options_.rate_shape, options_.warmup, step_, progress());
@@ -162,14 +174,12 @@ DiffusionStep DiffusionTrainer::step() {
                 "try a smaller --learning-rate");
   }
   average_.update();
-  const at::Tensor bounds = loss.bound.to(at::kCPU, at::kDouble).contiguous();
   if (bad_steps_ == 0) {
-    timesteps_.update(times,
-                      {bounds.data_ptr<double>(), bounds.data_ptr<double>() + bounds.numel()});
+    timesteps_.update(times.steps, doubles(loss.bound), doubles(loss.weighed));
   }
 
   told.loss = loss.total.item<double>();
-  told.x0 = loss.x0.mean().item<double>();
+  told.x0 = loss.x0.nanmean().item<double>();
   told.accuracy = loss.accuracy.item<double>();
   told.learning_rate = options_.optimiser.learning_rate * scale;
   told.bits = timesteps_.expected_bound() / set_.header.length() / std::numbers::ln2;

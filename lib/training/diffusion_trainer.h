@@ -1,10 +1,11 @@
 // Tokens -> a diffusion model: the loop that trains the denoiser and what it listens to.
 //
 // Each step: a batch of grids, each with its caption or class (dropped to the null now and then)
-// and a time t drawn by importance; the forward process hides tokens; the network guesses; the
-// bound and the auxiliary term are made smaller. The learning rate rises over the warm-up and falls
-// by `rate_shape` to the end of the budget: steps, seconds, or whichever ends first. Saved are the
-// averaged weights.
+// and a time t; the forward process hides tokens; the network guesses; the loss of the model's
+// objective is made smaller (lib/diffusion/loss.h): "bound", with t one of 1..T, or "masked", with
+// t real and the network shown the nearest of 1..T. The learning rate rises over the warm-up and
+// falls by `rate_shape` to the end of the budget: steps, seconds, or whichever ends first. Saved
+// are the averaged weights.
 //
 // Law: with a budget of steps, step n is a function of (tokens, options, seed, n): a run that is
 // stopped and resumed gives the same bits (CPU, fp32). (diffusion_trainer_test.cc)
@@ -20,6 +21,7 @@
 
 #include "lib/diffusion/loss.h"
 #include "lib/diffusion/model.h"
+#include "lib/diffusion/timesteps.h"
 #include "lib/runtime/device.h"
 #include "lib/training/average.h"
 #include "lib/training/checkpoint.h"
@@ -39,7 +41,7 @@ struct DiffusionTrainingOptions {
   double average_decay = 0.998;
   double condition_drop = 0.1;
   std::string timesteps_drawn = "importance";
-  LossOptions loss;
+  LossOptions loss;  // of the objective "bound"
   Precision precision = Precision::fp32;
 
   Json to_json() const;
@@ -77,7 +79,15 @@ class DiffusionTrainer {
     std::vector<uint64_t>
         visits;  // numbers of these visits to the data set, counted from the run's start
   };
+  struct Times {
+    std::vector<double> t;        // of each record
+    std::vector<int> steps;       // the steps they end, or lie in
+    std::vector<double> chances;  // of having drawn these steps
+    std::vector<int64_t> table_rows;
+  };
   Batch batch_of(int64_t step);
+  Times times_of(const Batch& batch) const;
+  bool masked() const { return model_.config().objective == "masked"; }
   at::Tensor prepared_of(const std::vector<int64_t>& records,
                          const std::vector<uint64_t>& visits) const;
   double progress() const;

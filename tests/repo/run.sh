@@ -104,6 +104,12 @@ else
   skip "no groff to read the manual pages with"
 fi
 
+for script in examples/*.sh; do
+  sh "$script" --help </dev/null 2>&1 | head -n 1 | grep -q '^usage: ' || echo "$script: --help does not begin with 'usage: '"
+  sh "$script" --no-such-option </dev/null >/dev/null 2>&1
+  [ $? = 2 ] || echo "$script: an unknown option does not end with status 2"
+done | rule "examples answer --help, and refuse what they do not know before they do anything"
+
 # check SCRIPT WHAT: a generated part of the tree is what the programs print today.
 check() {
   if [ -x "$bin/vq-info" ] && [ -e "$1" ]; then

@@ -37,5 +37,22 @@ TEST(Corrupt, RowsHaveTheirOwnTimes) {
   EXPECT_GT(x_t[1].eq(9).sum().item<int64_t>(), 495);
 }
 
+TEST(Corrupt, MaskTokensMasksAtRealTimesAndReplacesNothing) {
+  const int64_t length = 30000;
+  const at::Tensor x_0 = at::full({2, length}, 2, at::kLong);
+  for (const std::string& name : Schedule::names()) {
+    const Schedule schedule = Schedule::make(name, 6, 4);
+    const std::vector<double> times = {0.4, 3.7};
+    const at::Tensor x_t =
+        mask_tokens(schedule, x_0, times, uniform_grid(3, Purpose::corrupt, {0, 1}, 0, length));
+    EXPECT_TRUE(x_t.eq(2).logical_or(x_t.eq(4)).all().item<bool>()) << name;
+    for (int b = 0; b < 2; ++b) {
+      const double masked = x_t[b].eq(4).sum().item<double>(), share = schedule.gamma_bar(times[b]);
+      const std::vector<double> counts = {masked, length - masked};
+      EXPECT_TRUE(testing::chi_square(counts, {share, 1 - share}).plausible()) << name;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace vq

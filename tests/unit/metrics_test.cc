@@ -66,5 +66,28 @@ TEST(Metrics, AFullDiskAndAMissingFolderAreErrors) {
             "none/log: cannot open: No such file or directory");
 }
 
+TEST(MetricsTable, ShowsTheColumnsThatThereAreValuesFor) {
+  EXPECT_EQ(metrics_table({{{"metric", "fid"},
+                            {"value", 12.34567},
+                            {"error", std::nan("")},
+                            {"real", 100},
+                            {"fake", 7},
+                            {"network", "codec latent"},
+                            {"network_id", "0123"}},
+                           {{"metric", "recon"}, {"value", 30.5}, {"error", 0.25}, {"real", 7}}}),
+            "metric        value      error       real       fake  by\n"
+            "fid           12.35          -        100          7  codec latent\n"
+            "recon          30.5       0.25          7          -  -\n");
+  EXPECT_EQ(metrics_table({{{"metric", "purity"},
+                            {"value", 0.5},
+                            {"error", 0.1},
+                            {"timestep", 20},
+                            {"records", 3},
+                            {"bins", Json::array()},
+                            {"network", "diffusion model"}}}),
+            "metric        value      error          t    records  by\n"
+            "purity          0.5        0.1         20          3  diffusion model\n");
+}
+
 }  // namespace
 }  // namespace vq

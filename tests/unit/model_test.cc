@@ -39,8 +39,8 @@ TEST(DiffusionModel, SamplesAlikeAfterSavingAndLoading) {
   const auto ids = model->condition().prepare_caption("a red star");
   EXPECT_EQ(again->condition().prepare_caption("a red star"), ids);
   const at::Tensor prepared = at::tensor(ids, at::kLong).unsqueeze(0).repeat({3, 1});
-  EXPECT_TRUE(
-      at::equal(sample(*model, prepared, {}, {0, 1, 2}), sample(*again, prepared, {}, {0, 1, 2})));
+  const Request request = {prepared, {0, 1, 2}};
+  EXPECT_TRUE(at::equal(sample(*model, request, {}), sample(*again, request, {})));
   EXPECT_EQ(again->grid_header().codebook_size, 7);
 }
 
@@ -53,6 +53,25 @@ TEST(DiffusionModel, KeepsTheScheduleItWasTrainedWith) {
   tensors.push_back({"schedule.gamma_bar", at::tensor({0.05, 0.2, 0.5, 0.8}, at::kDouble)});
   save_model(folder / "m", "diffusion", model->config().to_json(), Json::array(), tensors, false);
   EXPECT_EQ(DiffusionModel::load(folder / "m", at::kCPU)->schedule().alpha_bar(2), 0.7);
+}
+
+// Nobody learned what to make of tokens in sight, so nothing may ask: the schedule only masks.
+TEST(DiffusionModel, OfTheMaskedObjectiveReplacesNothing) {
+  const TempFolder folder;
+  DiffusionModelConfig config = tiny_config(2, 2, 5, 4, "linear");
+  const auto bound = tiny_model(config);
+  config.objective = "masked";
+  const auto model = tiny_model(config);
+  model->save(folder / "m", named_tensors(model->parameters()), Json::array(), false);
+  const auto again = DiffusionModel::load(folder / "m", at::kCPU);
+  EXPECT_EQ(again->config().objective, "masked");
+  for (int t = 1; t <= 4; ++t) {
+    EXPECT_EQ(again->schedule().gamma_bar(t), bound->schedule().gamma_bar(t));
+    EXPECT_EQ(again->schedule().between(t - 1, t).beta_bar_t, 0);
+    EXPECT_GT(bound->schedule().between(t - 1, t).beta_bar_t, 0);
+  }
+  config.objective = "maksed";
+  EXPECT_THROW(tiny_model(config), Error);
 }
 
 TEST(DiffusionModel, NothingLoadsLoosely) {

@@ -96,6 +96,20 @@ TEST(Posterior, ReproducesTheReleasedArithmetic) {
   expect(at_time(0, 1), {.1, .2, .3, .4});
 }
 
+// A token that the guess gives no weight is redrawn with probability 1 - alpha of the step, counted
+// from zero.
+TEST(Posterior, RedrawsUnlikelyTokensAsOftenAsTheReleasedArithmetic) {
+  const Schedule schedule = Schedule::make("linear", 100, 4);
+  const double redrawn[][2] = {{1, .010}, {50, .020}, {97, .333}, {99, .999}};
+  for (const auto& [index, chance] : redrawn) {
+    const Transition q = schedule.between(index, index + 1);
+    const auto got =
+        numbers(log_posterior(q, row({0, .2, .3, .5}).log(), at::tensor({0}, at::kLong)).exp());
+    EXPECT_NEAR(1 - got[0], chance, 6e-4) << index;
+    EXPECT_NEAR(1 - got[0], largest_change(q), 1e-9) << index;
+  }
+}
+
 TEST(Posterior, LargestChangeIsABoundAndIsReached) {
   for (const std::string& name :
        {std::string("linear"), std::string("replace"), std::string("cosine")}) {
@@ -153,6 +167,29 @@ TEST(Posterior, DrawsFollowTheTable) {
       }
     }
   }
+}
+
+// Half-precision guesses take the way of other devices, in whole tensors; the same numbers in
+// single precision go row by row.
+TEST(Posterior, RowByRowAndInWholeTheSameTokensComeOut) {
+  const int64_t k = 50, rows = 3000;
+  const UniformGrid noise = uniform_grid(12, Purpose::sample, {0}, 0, rows);
+  const at::Tensor first = noise.first[0], second = noise.second[0];
+  const at::Tensor x_t = at::arange(rows, at::kLong).remainder(k + 1);
+  at::Tensor p = at::empty({rows, k}, at::kDouble);
+  for (int64_t n = 0; n < rows; ++n) p[n].copy_(row(some_guess(k, static_cast<int>(n)))[0]);
+  p[0].zero_()[0].fill_(1);  // sure of the token that is there
+  const at::Tensor half = p.to(at::kHalf);
+  for (const std::string& name : Schedule::names()) {
+    const Schedule schedule = Schedule::make(name, 10, k);
+    for (const auto& [s, t] : {std::pair{0, 1}, {4, 5}, {0, 10}, {6, 10}}) {
+      const Transition q = schedule.between(s, t);
+      EXPECT_TRUE(at::equal(draw_posterior(q, half, x_t, first, second),
+                            draw_posterior(q, half.to(at::kFloat), x_t, first, second)))
+          << name << " " << s << " < " << t;
+    }
+  }
+  EXPECT_TRUE(at::equal(draw_tokens(half, second), draw_tokens(half.to(at::kFloat), second)));
 }
 
 TEST(DrawTokens, RareTokensComeOutAsOftenAsTheyShould) {

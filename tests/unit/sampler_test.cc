@@ -4,12 +4,9 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <numeric>
-
-#include "lib/diffusion/posterior.h"
-#include "tests/unit/brute_force.h"
-#include "tests/unit/tiny_model.h"
+#include "formats/error.h"
+#include "lib/random.h"
+#include "tests/unit/chains.h"
 
 namespace vq {
 namespace {
@@ -17,106 +14,130 @@ namespace {
 using testing::tiny_config;
 using testing::tiny_model;
 
-std::vector<uint64_t> count_up(uint64_t n) {
-  std::vector<uint64_t> list(n);
-  std::iota(list.begin(), list.end(), uint64_t{0});
+using testing::count_up;
+using testing::nothing;
+
+std::vector<SamplerOptions> every_order() {
+  std::vector<SamplerOptions> list;
+  for (const std::string& word : order_words()) {
+    SamplerOptions options;
+    options.order = parse_order(word);
+    options.steps = 7, options.truncation.top_p = 0.9, options.seed = 3;
+    list.push_back(options);
+    if (options.order == Order::ancestral || options.order == Order::remask) continue;
+    options.steps = 0, options.tokens_per_step = 3;
+    list.push_back(options);
+  }
   return list;
 }
 
-at::Tensor nothing(int64_t rows) { return at::full({rows, 1}, -1, at::kLong); }
-
-// Every grid of L cells over K + 1 states as one number, and back.
-at::Tensor grid_of(int64_t state, int64_t length, int64_t states) {
-  at::Tensor grid = at::empty({1, length}, at::kLong);
-  for (int64_t l = 0; l < length; ++l, state /= states) grid[0][l] = state % states;
-  return grid;
+std::string name_of(const SamplerOptions& options) {
+  return order_words()[static_cast<size_t>(options.order)] +
+         (options.tokens_per_step > 0 ? ", tokens per step" : ", steps");
 }
 
-// The distribution of x_0 by enumerating all grids at all times (Eq. 5 for every position,
-// independently).
-std::vector<double> enumerate_chain(const DiffusionModel& model, const std::vector<double>& times) {
-  const int64_t length = model.config().denoiser.grid_height * model.config().denoiser.grid_width;
-  const int64_t states = model.config().denoiser.codebook_size + 1;
-  const auto count = static_cast<int64_t>(std::llround(std::pow(states, length)));
-  std::vector<double> now(static_cast<size_t>(count), 0);
-  now.back() = 1;  // all [mask]
-  for (size_t i = 0; i + 1 < times.size(); ++i) {
-    const Transition q = model.schedule().between(times[i + 1], times[i]);
-    std::vector<double> next(now.size(), 0);
-    for (int64_t from = 0; from < count; ++from) {
-      if (now[from] == 0) continue;
-      const at::Tensor x_t = grid_of(from, length, states);
-      const at::Tensor row = at::full({1}, model.schedule().table_row(times[i]), at::kLong);
-      const at::Tensor logits = model.denoiser().head(model.denoiser().hidden(x_t, row, {}))[0];
-      const at::Tensor log_x0 = at::log_softmax(logits.to(at::kDouble), -1);
-      const at::Tensor each = log_posterior(q, log_x0, x_t[0]).exp();  // (L, K+1)
-      for (int64_t to = 0; to < count; ++to) {
-        double p = now[from];
-        int64_t rest = to;
-        for (int64_t l = 0; l < length && p > 0; ++l, rest /= states)
-          p *= each[l][rest % states].item<double>();
-        next[to] += p;
-      }
-    }
-    now = next;
-  }
-  return now;
-}
-
-void expect_enumerated(const std::string& schedule, int height, int width, int codes, int timesteps,
-                       int steps) {
-  const auto model = tiny_model(tiny_config(height, width, codes, timesteps, schedule));
-  const auto shares = enumerate_chain(*model, model->schedule().sampling_times(steps));
-  const int64_t draws = 20000, states = codes + 1;
-  SamplerOptions options;
-  options.steps = steps, options.seed = 5;
-  const at::Tensor x = sample(*model, nothing(draws), options, count_up(draws));
-  std::vector<double> counts(shares.size(), 0);
-  for (int64_t b = 0; b < draws; ++b) {
-    int64_t state = 0;
-    for (int64_t l = x.size(1) - 1; l >= 0; --l)
-      state = state * states + x.data_ptr<int64_t>()[b * x.size(1) + l];
-    ++counts[state];
-  }
-  const auto test = testing::chi_square(counts, shares);
-  EXPECT_TRUE(test.plausible()) << schedule << " T " << timesteps << " steps " << steps
-                                << ": chi-square " << test.statistic << " at " << test.degrees;
-}
-
-// Law 1 for whole chains: as many, fewer and more steps than training, with and without
-// replacement.
-TEST(Sampler, ChainsFollowTheEnumeratedDistribution) {
-  expect_enumerated("linear", 1, 2, 3, 4, 4);
-  expect_enumerated("linear", 1, 2, 3, 8, 3);
-  expect_enumerated("replace", 1, 2, 3, 4, 4);
-  expect_enumerated("replace", 1, 3, 2, 6, 4);
-  expect_enumerated("replace", 2, 1, 3, 3, 5);
-  expect_enumerated("cosine", 1, 2, 3, 5, 5);
+// Grids of random tokens, of which a third is [mask]; about half of the cells are frozen, none of
+// them [mask].
+Request half_given(const DiffusionModel& model, int64_t rows) {
+  Request request;
+  request.prepared = nothing(rows), request.records = count_up(static_cast<uint64_t>(rows));
+  const auto length = static_cast<int64_t>(testing::all_masked(model).size());
+  const int64_t k = model.denoiser().mask();
+  const UniformGrid noise = uniform_grid(8, Purpose::boot, request.records, 0, length);
+  request.tokens = (noise.first * static_cast<double>(k)).to(at::kLong);
+  request.frozen = noise.second.lt(0.5);
+  request.tokens.masked_fill_(noise.second.gt(0.67), k);
+  return request;
 }
 
 // Law 3: batch size, order, threads and shards do not matter.
 TEST(Sampler, ARecordDoesNotDependOnItsBatch) {
   const auto model = tiny_model(tiny_config(4, 4, 37, 20));
-  SamplerOptions options;
-  options.steps = 7, options.truncation.top_p = 0.9, options.seed = 3;
-  const at::Tensor all = sample(*model, nothing(14), options, count_up(14));
-  for (const int64_t batch : {1, 2, 7}) {
-    for (int64_t at = 0; at < 14; at += batch) {
-      std::vector<uint64_t> records;
-      for (int64_t i = at; i < at + batch; ++i) records.push_back(static_cast<uint64_t>(i));
-      EXPECT_TRUE(
-          at::equal(sample(*model, nothing(batch), options, records), all.narrow(0, at, batch)))
-          << batch;
+  for (SamplerOptions options : every_order()) {
+    SCOPED_TRACE(name_of(options));
+    const at::Tensor all = sample(*model, {nothing(14), count_up(14)}, options);
+    for (const int64_t batch : {1, 2, 7}) {
+      for (int64_t at = 0; at < 14; at += batch) {
+        std::vector<uint64_t> records;
+        for (int64_t i = at; i < at + batch; ++i) records.push_back(static_cast<uint64_t>(i));
+        EXPECT_TRUE(
+            at::equal(sample(*model, {nothing(batch), records}, options), all.narrow(0, at, batch)))
+            << batch;
+      }
+    }
+    EXPECT_TRUE(at::equal(sample(*model, {nothing(2), {13, 4}}, options),
+                          all.index_select(0, at::tensor({13, 4}, at::kLong))));
+    const int threads = at::get_num_threads();
+    at::set_num_threads(threads == 1 ? 2 : 1);
+    EXPECT_TRUE(at::equal(sample(*model, {nothing(14), count_up(14)}, options), all));
+    at::set_num_threads(threads);
+    options.seed = 4;
+    EXPECT_FALSE(at::equal(sample(*model, {nothing(14), count_up(14)}, options), all));
+  }
+}
+
+// The same for grids that are partly there, each in its own way.
+TEST(Sampler, AGivenGridDoesNotDependOnItsBatchEither) {
+  const auto model = tiny_model(tiny_config(4, 4, 37, 20));
+  const Request together = half_given(*model, 6);
+  for (const SamplerOptions& options : every_order()) {
+    SCOPED_TRACE(name_of(options));
+    const at::Tensor all = sample(*model, together, options);
+    for (int64_t i = 0; i < 6; ++i) {
+      Request alone;
+      alone.prepared = nothing(1), alone.records = {static_cast<uint64_t>(i)};
+      alone.tokens = together.tokens.narrow(0, i, 1);
+      alone.frozen = together.frozen.narrow(0, i, 1);
+      EXPECT_TRUE(at::equal(sample(*model, alone, options)[0], all[i])) << i;
     }
   }
-  EXPECT_TRUE(at::equal(sample(*model, nothing(2), options, {13, 4}),
-                        all.index_select(0, at::tensor({13, 4}, at::kLong))));
-  const int threads = at::get_num_threads();
-  at::set_num_threads(threads == 1 ? 2 : 1);
-  EXPECT_TRUE(at::equal(sample(*model, nothing(14), options, count_up(14)), all));
-  at::set_num_threads(threads);
-  options.seed = 4;
-  EXPECT_FALSE(at::equal(sample(*model, nothing(14), options, count_up(14)), all));
+}
+
+// Law 4: given tokens are given, at every step, the last one included; and nothing stays [mask].
+TEST(Sampler, NoStepChangesAFrozenPosition) {
+  for (const std::string schedule : {"linear", "replace"}) {
+    const auto model = tiny_model(tiny_config(5, 3, 6, 10, schedule));
+    Request request = half_given(*model, 20);
+    for (const SamplerOptions& options : every_order()) {
+      SCOPED_TRACE(schedule + ", " + name_of(options));
+      int steps = 0;
+      const at::Tensor last =
+          sample(*model, request, options, nullptr, [&](int, const at::Tensor& x) {
+            ++steps;
+            EXPECT_TRUE(at::equal(x.masked_select(request.frozen),
+                                  request.tokens.masked_select(request.frozen)));
+          });
+      EXPECT_GT(steps, 0);
+      EXPECT_FALSE(last.eq(6).any().item<bool>());
+      EXPECT_FALSE(at::equal(last, request.tokens));
+    }
+  }
+}
+
+TEST(Sampler, AGridWithNothingFreeComesBackAsItIs) {
+  const auto model = tiny_model(tiny_config(2, 3, 6, 10, "replace"));
+  Request request = half_given(*model, 3);
+  request.tokens.clamp_max_(5);
+  request.frozen = at::ones_like(request.frozen);
+  for (const SamplerOptions& options : every_order()) {
+    SCOPED_TRACE(name_of(options));
+    SamplerReport report;
+    EXPECT_TRUE(at::equal(sample(*model, request, options, &report), request.tokens));
+    EXPECT_EQ(report.network_calls, 0);
+  }
+}
+
+TEST(Sampler, RefusesWhatDoesNotGoTogether) {
+  const auto model = tiny_model(tiny_config(2, 3, 6, 10));
+  Request request = half_given(*model, 3);
+  SamplerOptions options;
+  request.time = 10.5;
+  EXPECT_THROW(sample(*model, request, options), Error);
+  request.time = -1, request.tokens = request.tokens.narrow(1, 0, 5);
+  EXPECT_THROW(sample(*model, request, options), Error);
+  options.guidance.on_posterior = true, options.guidance.scale = 2, options.order = Order::random;
+  EXPECT_THROW(sample(*model, {nothing(1), {0}}, options), Error);
+  EXPECT_THROW(parse_order("sideways"), Error);
 }
 
 TEST(Sampler, CaptionsAndGuidanceDoNotDependOnTheBatchEither) {
@@ -127,13 +148,13 @@ TEST(Sampler, CaptionsAndGuidanceDoNotDependOnTheBatchEither) {
                                              "a green ring and a star"};
   const auto model = tiny_model(config, 2, Vocabulary::train(captions, 60));
   SamplerOptions options;
-  options.guidance = 3, options.seed = 9;
+  options.guidance.scale = 3, options.seed = 9;
   std::vector<at::Tensor> prepared;
   for (const std::string& caption : captions)
     prepared.push_back(at::tensor(model->condition().prepare_caption(caption), at::kLong));
-  const at::Tensor all = sample(*model, at::stack(prepared), options, count_up(4));
+  const at::Tensor all = sample(*model, {at::stack(prepared), count_up(4)}, options);
   for (uint64_t i = 0; i < 4; ++i) {
-    EXPECT_TRUE(at::equal(sample(*model, prepared[i].unsqueeze(0), options, {i})[0],
+    EXPECT_TRUE(at::equal(sample(*model, {prepared[i].unsqueeze(0), {i}}, options)[0],
                           all[static_cast<int64_t>(i)]));
   }
 }
@@ -155,9 +176,10 @@ TEST(Sampler, GuidanceDrawsTowardsTheCondition) {
   // One position and one step: x_0 is drawn from the guided guess itself.
   const at::Tensor want = at::softmax(guess(-1) + 2.5 * (guess(1) - guess(-1)), -1).contiguous();
   SamplerOptions options;
-  options.steps = 1, options.guidance = 2.5;
+  options.steps = 1, options.guidance.scale = 2.5;
   const int64_t draws = 20000;
-  const at::Tensor x = sample(*model, at::full({draws, 1}, 1, at::kLong), options, count_up(draws));
+  const at::Tensor x =
+      sample(*model, {at::full({draws, 1}, 1, at::kLong), count_up(draws)}, options);
   const at::Tensor counts = at::bincount(x.flatten(), {}, 4).to(at::kDouble);
   EXPECT_TRUE(testing::chi_square({counts.data_ptr<double>(), counts.data_ptr<double>() + 4},
                                   {want.data_ptr<double>(), want.data_ptr<double>() + 4})
@@ -172,7 +194,7 @@ TEST(Sampler, LeavesNoMaskAndAsksNoNetworkWhenNothingCanChange) {
   SamplerReport report;
   int seen = 0;
   const at::Tensor x =
-      sample(*model, nothing(1), options, {0}, &report, [&](int step, const at::Tensor& grid) {
+      sample(*model, {nothing(1), {0}}, options, &report, [&](int step, const at::Tensor& grid) {
         EXPECT_EQ(step, ++seen);
         EXPECT_EQ(grid.size(1), 4);
       });
@@ -185,10 +207,10 @@ TEST(Sampler, LeavesNoMaskAndAsksNoNetworkWhenNothingCanChange) {
 TEST(Sampler, EarlierOptionsDoNotStick) {
   const auto model = tiny_model(tiny_config(2, 3, 9, 10));
   SamplerOptions plain, sharp;
-  sharp.truncation.top_p = 0.3, sharp.guidance = 4, sharp.steps = 3;
-  const at::Tensor before = sample(*model, nothing(3), plain, count_up(3));
-  sample(*model, nothing(5), sharp, count_up(5));
-  EXPECT_TRUE(at::equal(sample(*model, nothing(3), plain, count_up(3)), before));
+  sharp.truncation.top_p = 0.3, sharp.guidance.scale = 4, sharp.steps = 3;
+  const at::Tensor before = sample(*model, {nothing(3), count_up(3)}, plain);
+  sample(*model, {nothing(5), count_up(5)}, sharp);
+  EXPECT_TRUE(at::equal(sample(*model, {nothing(3), count_up(3)}, plain), before));
 }
 
 }  // namespace

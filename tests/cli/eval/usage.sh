@@ -10,3 +10,15 @@ try -m no-such-codec - -
 try --network no-such-network pictures
 try --metrics fud -m no-such-codec a b
 try -m no-such-codec a b c
+# Pictures and models are judged apart, and an option that would do nothing is refused.
+try --metrics bits tokens
+try --metrics bits,fid -m no-such-model tokens
+try --metrics bits --size 32 -m no-such-model tokens
+try --metrics purity --network no-such-network -m no-such-model tokens
+try --metrics purity --draws 2 -m no-such-model tokens
+try --metrics bits --timesteps 20 -m no-such-model tokens
+try --metrics purity --timesteps 20, -m no-such-model tokens
+try --metrics purity --timesteps 0 -m no-such-model tokens
+try --metrics purity --timesteps many -m no-such-model tokens
+try --draws 2 -m no-such-codec a b
+try --metrics bits --draws 0 -m no-such-model tokens

@@ -1,0 +1,75 @@
+// ReMDM (Wang et al. 2025, "Remasking discrete diffusion models with inference-time scaling"):
+// tokens may go back to [mask], so early mistakes can be mended. With A = 1 - gamma_bar, from t to
+// s:
+//
+//   a token       goes back with sigma, else stays            sigma <= min(1, (1 - A_s) / A_t)
+//   [mask]        leaves with (A_s - (1 - sigma) A_t) / (1 - A_t), and takes a token of the guess
+//
+// which keeps the share of masks at every time that of the process without it. In the last step
+// (1 - A_s) is zero: nothing goes back.
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "formats/error.h"
+#include "lib/diffusion/posterior.h"
+#include "lib/sampling/run.h"
+
+namespace vq {
+namespace {
+
+double most_back(double a_s, double a_t) { return a_t > 0 ? std::min(1.0, (1 - a_s) / a_t) : 1.0; }
+
+}  // namespace
+
+void sample_remasking(SamplingRun& run) {
+  const SamplerOptions& options = run.options;
+  const bool by_confidence = options.remask_rule == "confidence";
+  if (!by_confidence && options.remask_rule != "cap" && options.remask_rule != "rescale") {
+    throw Error::usage("--remask-rule",
+                       "'" + options.remask_rule + "' is not one of cap, rescale, confidence");
+  }
+  const std::vector<double> times = run.times();
+  const at::Tensor open = run.frozen.logical_not();
+  // The probability of each token when it was drawn; what was there at the start is sure.
+  at::Tensor belief = at::ones(run.x.sizes(), run.x.options().dtype(at::kDouble));
+
+  for (size_t i = 0; i + 1 < times.size(); ++i) {
+    const double a_t = 1 - run.model.schedule().gamma_bar(times[i]);
+    const double a_s = 1 - run.model.schedule().gamma_bar(times[i + 1]);
+    const double most = most_back(a_s, a_t);
+    const double sigma = options.remask_rule == "cap" ? std::min(options.remask_strength, most)
+                                                      : options.remask_strength * most;
+    const at::Tensor masked = run.masked();
+    const at::Tensor tokens = open.logical_and(masked.logical_not());
+    at::Tensor back = at::full_like(belief, sigma);
+    if (by_confidence) {
+      const at::Tensor weight = (-belief).exp().masked_fill(tokens.logical_not(), 0.0);
+      back = weight / weight.sum(1, true).clamp_min(1e-300) * sigma;
+    }
+    // In the confidence rule a [mask] has no share of sigma.
+    const double leave = (a_s - (1 - (by_confidence ? 0 : sigma)) * a_t) / (1 - a_t);
+
+    const UniformGrid noise = run.noise(Purpose::sample, static_cast<int>(i));
+    const at::Tensor leaves = masked.logical_and(noise.first.lt(leave));
+    const at::Tensor returns = tokens.logical_and(noise.first.lt(back));
+    const at::Tensor chosen = leaves.flatten().nonzero().squeeze(1);
+    if (chosen.numel() > 0) {
+      const at::Tensor uniforms = noise.second.flatten().index_select(0, chosen);
+      std::vector<at::Tensor> chances;
+      const at::Tensor drawn = run.drawn(times[i], chosen, [&](int64_t first, const at::Tensor& p) {
+        const at::Tensor tokens = draw_tokens(p, uniforms.narrow(0, first, p.size(0)));
+        chances.push_back(p.gather(1, tokens.unsqueeze(1)).squeeze(1).to(at::kDouble));
+        return tokens;
+      });
+      run.put(chosen, drawn);
+      belief = belief.flatten().index_copy(0, chosen, at::cat(chances)).view_as(belief);
+    }
+    run.x = run.x.masked_fill(returns, run.mask());
+    run.end_step(static_cast<int>(i));
+  }
+}
+
+}  // namespace vq

@@ -1,0 +1,55 @@
+// Records of vq-sample on their way: queued until a batch is full, then sampled, written and handed
+// on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "formats/prompts.h"
+#include "lib/runtime/device.h"
+#include "lib/sampling/jobs.h"
+#include "tools/cli/terminal.h"
+#include "tools/sample_output.h"
+
+namespace vq {
+
+// Every count-th record of a run, from record `index` on.
+struct Shard {
+  uint64_t index = 0, count = 1;
+};
+
+// "I/N", or all of them for "". Throws vq::Error (usage) for anything else.
+Shard parse_shard(const std::string& text);
+
+struct BatchOptions {
+  int64_t count = 1;  // records of each prompt
+  int64_t batch = 16;
+  Shard shard;
+  Precision precision = Precision::fp32;
+};
+
+class SampleBatches {
+ public:
+  SampleBatches(const DiffusionModel& model, JobOptions options, const BatchOptions& how,
+                SampleOutput& output, cli::Progress& progress);
+
+  // `where`: of the prompt, for messages. `start`: the tokens to start from, or none.
+  void add(const Prompt& prompt, const std::string& where, const std::vector<int32_t>& start = {});
+  // Also at the end.
+  void sample_waiting();
+
+ private:
+  void say_unknown_characters(const std::string& text, const std::string& where);
+
+  const DiffusionModel& model_;
+  JobOptions options_;
+  BatchOptions how_;
+  SampleOutput& output_;
+  cli::Progress& progress_;
+  std::vector<Job> waiting_;
+  std::string last_unknown_;
+  uint64_t next_ = 0, done_ = 0;
+};
+
+}  // namespace vq
