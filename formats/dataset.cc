@@ -9,8 +9,10 @@
 #include <unordered_set>
 
 #include "formats/dataset_parts.h"
+#include "formats/dataset_shards.h"
 #include "formats/detect.h"
 #include "formats/error.h"
+#include "formats/shard_names.h"
 
 namespace vq {
 namespace {
@@ -20,7 +22,7 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 Dataset open_image(const std::string& path) {
   Example example;
   example.key = key_of_path(base_name(path));
-  example.path = path;
+  example.picture.path = path;
   return {path, {std::move(example)}, {}};
 }
 
@@ -85,10 +87,75 @@ void unite_classes(std::vector<Dataset>& sets, std::vector<std::string>& classes
   }
 }
 
-bool is_folder_path(const std::string& path) {
+// Names of shards may stand for several, and then nothing lies at the path itself.
+bool names_shards(const std::string& path) {
+  const bool several = path.find("::") != path.npos || path.find('{') != path.npos;
+  return several && has_shard_ending(path);
+}
+
+std::vector<std::string> shard_paths(const std::string& path) {
   struct stat info;
-  if (::stat(path.c_str(), &info) != 0) throw Error::from_errno(path, "cannot open");
-  return S_ISDIR(info.st_mode);
+  if (::stat(path.c_str(), &info) == 0) return {path};
+  return expand_shard_names(path);
+}
+
+Dataset open_shards(const std::string& name, std::vector<std::string> paths) {
+  ShardReader reader(std::move(paths), ShardReader::Pictures::in_place);
+  Dataset dataset{name, {}, {}};
+  for (Example example; reader.next(example);) dataset.examples.push_back(std::move(example));
+  return dataset;
+}
+
+// Which spelling lies at `path`, by what is there: names first, first bytes where they say nothing.
+DatasetFormat find_format(const std::string& path) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) != 0) {
+    if (names_shards(path)) return DatasetFormat::shards;
+    throw Error::from_errno(path, "cannot open");
+  }
+  if (S_ISDIR(info.st_mode)) {
+    if (!find_cub(path).empty()) return DatasetFormat::cub;
+    return find_coco_captions(path).empty() ? DatasetFormat::folder : DatasetFormat::coco;
+  }
+  const std::string ending = extension(path);
+  if (ending == "jsonl" || ending == "ndjson") return DatasetFormat::jsonl;
+  if (ending == "csv") return DatasetFormat::csv;
+  if (ending == "tsv" || ending == "tab") return DatasetFormat::tsv;
+  if (ending == "json") return DatasetFormat::coco;
+  if (has_shard_ending(path)) return DatasetFormat::shards;
+  if (!has_image_ending(path) && detect_file(path) == Format::tar) return DatasetFormat::shards;
+  return DatasetFormat::automatic;
+}
+
+Dataset open_format(const std::string& path, DatasetFormat format, DatasetSplit split) {
+  switch (format) {
+    case DatasetFormat::folder:
+      return open_folder(path);
+    case DatasetFormat::coco:
+      return open_coco(path);
+    case DatasetFormat::cub:
+      return open_cub(path, split);
+    case DatasetFormat::shards:
+      return open_shards(path, shard_paths(path));
+    case DatasetFormat::jsonl:
+    case DatasetFormat::csv:
+    case DatasetFormat::tsv: {
+      Input input = Input::open(path);
+      return read_list(input, folder_of(path), format);
+    }
+    case DatasetFormat::automatic:
+      break;
+  }
+  if (has_image_ending(path)) return open_image(path);
+  const Format found = detect_file(path);
+  if (found == Format::png || found == Format::jpeg || found == Format::ppm)
+    return open_image(path);
+  throw Error(
+      path,
+      fmt::format("is {}; expected a folder, a list (.jsonl, .csv, .tsv, COCO's .json), tar "
+                  "shards or a PNG, JPEG or PPM image",
+                  describe(found)),
+      hint_for(Format::png, found));
 }
 
 }  // namespace
@@ -115,31 +182,61 @@ bool natural_less(const std::string& a, const std::string& b) {
   return a < b;  // "img02" and "img2": some fixed order
 }
 
-Dataset open_dataset(const std::string& path) {
-  if (is_folder_path(path)) return open_folder(path);
-  const std::string ending = extension(path);
-  if (ending == "jsonl" || ending == "ndjson") {
-    Input input = Input::open(path);
-    return read_list(input, folder_of(path));
-  }
-  if (has_image_ending(path)) return open_image(path);
-  const Format found = detect_file(path);
-  if (found == Format::png || found == Format::jpeg || found == Format::ppm)
-    return open_image(path);
-  throw Error(path,
-              fmt::format("is {}; expected a folder, a .jsonl list or a PNG, JPEG or PPM image",
-                          describe(found)),
-              hint_for(Format::png, found));
+const std::vector<std::string>& dataset_format_words() {
+  static const std::vector<std::string> words = {"auto", "folder", "jsonl", "csv",
+                                                 "tsv",  "coco",   "cub",   "shards"};
+  return words;
 }
 
-Dataset open_datasets(const std::vector<std::string>& paths) {
+DatasetFormat dataset_format_from_word(std::string_view word) {
+  const auto& words = dataset_format_words();
+  const auto it = std::find(words.begin(), words.end(), word);
+  if (it == words.end()) throw Error("", fmt::format("'{}' is not a data set's format", word));
+  return static_cast<DatasetFormat>(it - words.begin());
+}
+
+DatasetSplit dataset_split_from_word(std::string_view word) {
+  if (word == "all") return DatasetSplit::all;
+  if (word == "train") return DatasetSplit::train;
+  if (word == "test") return DatasetSplit::test;
+  throw Error("", fmt::format("'{}' is not a split", word));
+}
+
+void check_split(const std::string& where, DatasetFormat format, const DatasetOptions& options) {
+  if (options.split != DatasetSplit::all && format != DatasetFormat::cub) {
+    throw Error(where, "only CUB-200-2011 comes with a split into training and test pictures");
+  }
+}
+
+bool find_all_shards(const std::vector<std::string>& paths, const DatasetOptions& options,
+                     std::vector<std::string>& shards) {
+  for (const std::string& path : paths) {
+    const DatasetFormat format =
+        options.format == DatasetFormat::automatic ? find_format(path) : options.format;
+    if (format != DatasetFormat::shards) return false;
+    check_split(path, format, options);
+    for (std::string& shard : shard_paths(path)) shards.push_back(std::move(shard));
+  }
+  return !paths.empty();
+}
+
+Dataset open_dataset(const std::string& path, const DatasetOptions& options) {
+  const DatasetFormat format =
+      options.format == DatasetFormat::automatic ? find_format(path) : options.format;
+  check_split(path, format, options);
+  return open_format(path, format, options.split);
+}
+
+Dataset open_datasets(const std::vector<std::string>& paths, const DatasetOptions& options) {
   if (paths.empty()) throw Error::usage("", "no data set given");
-  if (paths.size() == 1) return open_dataset(paths[0]);
+  if (paths.size() == 1) return open_dataset(paths[0], options);
+  std::vector<std::string> shards;
+  if (find_all_shards(paths, options, shards)) return open_shards(paths.front(), shards);
   std::vector<Dataset> sets;
   std::vector<bool> is_folder;
   for (const std::string& path : paths) {
-    sets.push_back(open_dataset(path));
-    is_folder.push_back(is_folder_path(path));
+    sets.push_back(open_dataset(path, options));
+    is_folder.push_back(vq::is_folder(path));
   }
   Dataset all;
   unite_classes(sets, all.classes);

@@ -96,14 +96,14 @@ Dataset open_folder(const std::string& path) {
   for (const std::string& image : scan.images) {
     Example& example = dataset.examples.emplace_back();
     example.key = key_of_path(image);
-    example.path = join_path(path, image);
+    example.picture.path = join_path(path, image);
     if (example.key.empty() || example.key.size() > kMaxKey) {
-      throw Error(example.path, fmt::format("its name is longer than {} bytes", kMaxKey));
+      throw Error(example.picture.path, fmt::format("its name is longer than {} bytes", kMaxKey));
     }
   }
   label_by_folder(scan.images, dataset);
   check_keys(dataset.examples, "name them in a .jsonl list with a \"key\" each",
-             [&](size_t i) { return dataset.examples[i].path; });
+             [&](size_t i) { return dataset.examples[i].picture.path; });
   return dataset;
 }
 

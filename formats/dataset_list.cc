@@ -1,9 +1,7 @@
-// JSONL lists: one example a line.
-#include <fmt/format.h>
-#include <sys/stat.h>
+#include "formats/dataset_list.h"
 
-#include <algorithm>
-#include <cerrno>
+#include <fmt/format.h>
+
 #include <cstring>
 #include <map>
 #include <string_view>
@@ -14,14 +12,10 @@
 namespace vq {
 namespace {
 
-constexpr size_t kMaxLine = 16 << 20;
-constexpr int kMaxLabel = 999'999;  // a table of classes is held in memory
-
 // One line of a list, taken apart member by member; what is left at the end is passed on.
 class ListLine {
  public:
-  ListLine(std::string_view text, std::string where)
-      : where_(std::move(where)), object_(parse_json(text, where_)) {
+  ListLine(Json object, std::string where) : where_(std::move(where)), object_(std::move(object)) {
     if (!object_.is_object()) throw Error(where_, "is not a JSON object");
   }
 
@@ -37,7 +31,7 @@ class ListLine {
   }
 
   std::string take_image() {
-    for (const char* name : {"image", "file_name", "file"}) {
+    for (const char* name : kImageNames) {
       const Json value = take(name);
       if (value.is_null()) continue;
       if (!value.is_string() || value.get_ref<const std::string&>().empty()) {
@@ -52,7 +46,7 @@ class ListLine {
 
   // Empty when the line has none.
   std::string take_key() {
-    for (const char* name : {"key", "id"}) {
+    for (const char* name : kKeyNames) {
       const Json value = take(name);
       if (value.is_null()) continue;
       if (value.is_number_integer()) return value.dump();
@@ -72,7 +66,7 @@ class ListLine {
 
   std::vector<std::string> take_captions() {
     std::vector<std::string> captions;
-    for (const char* name : {"caption", "captions"}) {
+    for (const char* name : kCaptionNames) {
       const Json value = take(name);
       if (value.is_null()) continue;
       if (value.is_array()) {
@@ -86,144 +80,129 @@ class ListLine {
 
   // A class number, a class name, or neither.
   void take_label(Example& example, std::string& class_name) {
-    const Json value = take("label");
-    if (value.is_null()) return;
-    if (value.is_number_integer()) {
-      const bool small = value.is_number_unsigned() && value.get<uint64_t>() <= kMaxLabel;
-      if (!small) {
-        throw Error(where_, fmt::format("the label {} is outside 0..{}", value.dump(), kMaxLabel));
+    for (const char* name : kLabelNames) {
+      const Json value = take(name);
+      if (value.is_null()) continue;
+      if (value.is_number_integer()) {
+        const bool small = value.is_number_unsigned() && value.get<uint64_t>() <= kMaxLabel;
+        if (!small) {
+          throw Error(where_,
+                      fmt::format("the {} {} is outside 0..{}", name, value.dump(), kMaxLabel));
+        }
+        example.label = value.get<int>();
+      } else if (value.is_string() && !value.get_ref<const std::string&>().empty()) {
+        class_name = value.get<std::string>();
+      } else {
+        throw Error(where_, fmt::format("\"{}\" is neither a class number nor a class name", name));
       }
-      example.label = value.get<int>();
-    } else if (value.is_string() && !value.get_ref<const std::string&>().empty()) {
-      class_name = value.get<std::string>();
-    } else {
-      throw Error(where_, "\"label\" is neither a class number nor a class name");
+      return;
     }
   }
 
   Json rest() { return std::move(object_); }
 
  private:
-  // Captions are handed from tool to tool on lines: white space of any kind becomes one space.
   void add_caption(const char* name, const Json& value, std::vector<std::string>& captions) const {
     if (!value.is_string()) {
       throw Error(where_, fmt::format("\"{}\" holds something else than strings", name));
     }
-    std::string caption;
-    bool gap = false;
-    for (const char c : value.get_ref<const std::string&>()) {
-      if (c == ' ' || (c >= '\t' && c <= '\r')) {
-        gap = !caption.empty();
-        continue;
-      }
-      if (gap) caption += ' ';
-      gap = false;
-      caption += c;
-    }
-    const bool repeated = std::find(captions.begin(), captions.end(), caption) != captions.end();
-    if (!caption.empty() && !repeated) captions.push_back(std::move(caption));
+    vq::add_caption(value.get_ref<const std::string&>(), captions);
   }
 
   std::string where_;
   Json object_;
 };
 
-void check_is_there(const std::string& path, const std::string& where) {
-  struct stat info;
-  if (::stat(path.c_str(), &info) != 0) {
-    if (errno == ENOENT || errno == ENOTDIR) {
-      throw Error(where, fmt::format("the image {} does not exist", as_key_text(path)));
-    }
-    throw Error::from_errno(where, fmt::format("the image {} cannot be read", as_key_text(path)));
+}  // namespace
+
+ListReader::ListReader(const std::string& name, const std::string& folder, bool rows_continue)
+    : folder_(folder), rows_continue_(rows_continue) {
+  dataset_.name = name;
+}
+
+void ListReader::add(Json object, uint64_t line_number) {
+  ListLine line(std::move(object), at(line_number));
+  Example example;
+  const std::string image = line.take_image();
+  example.picture.path = join_path(folder_, image);
+  example.key = line.take_key();
+  const bool own_key = !example.key.empty();
+  if (!own_key) example.key = key_of_path(image);
+  if (example.key.empty() || example.key.size() > kMaxKey) {
+    throw Error(line.where(), "the image's path cannot be its key", "give it a \"key\"");
   }
-  if (!S_ISREG(info.st_mode)) {
-    throw Error(where, fmt::format("the image {} is not a file", as_key_text(path)));
+  example.captions = line.take_captions();
+  std::string class_name;
+  line.take_label(example, class_name);
+  example.more = line.rest();
+  if (rows_continue_ && !own_key && continues_last(example, class_name)) {
+    for (const std::string& c : example.captions) add_caption(c, dataset_.examples.back().captions);
+    return;
+  }
+  check_is_there(example.picture.path, line.where());
+  check_same_labels(example.label >= 0   ? "class number"
+                    : class_name.empty() ? ""
+                                         : "class name",
+                    line_number);
+  dataset_.examples.push_back(std::move(example));
+  class_names_.push_back(std::move(class_name));
+  line_numbers_.push_back(line_number);
+}
+
+bool ListReader::continues_last(const Example& example, const std::string& class_name) const {
+  if (dataset_.examples.empty()) return false;
+  const Example& last = dataset_.examples.back();
+  return last.picture.path == example.picture.path && last.key == example.key &&
+         last.label == example.label && class_names_.back() == class_name &&
+         last.more == example.more;
+}
+
+Dataset ListReader::finish() {
+  if (dataset_.examples.empty()) throw Error(dataset_.name, "the list is empty");
+  check_keys(dataset_.examples,
+             rows_continue_ ? "give each row its own key; rows of one image follow each other and "
+                              "differ in nothing but the caption"
+                            : "give each line its own \"key\"; several captions of one image "
+                              "are one line with \"captions\"",
+             [&](size_t i) { return at(line_numbers_[i]); });
+  if (label_kind_ == std::string_view("class name")) number_classes();
+  return std::move(dataset_);
+}
+
+std::string ListReader::at(uint64_t line_number) const {
+  return fmt::format("{}: line {}", dataset_.name, line_number);
+}
+
+void ListReader::check_same_labels(const char* kind, uint64_t line_number) {
+  if (dataset_.examples.empty()) label_kind_ = kind;
+  if (std::strcmp(kind, label_kind_) == 0) return;
+  const auto show = [](const char* k) { return *k ? fmt::format("a {}", k) : "no label"; };
+  throw Error(at(line_number), fmt::format("has {}, but line {} has {}", show(kind),
+                                           line_numbers_.front(), show(label_kind_)));
+}
+
+void ListReader::number_classes() {
+  std::map<std::string_view, int> numbers;
+  for (const std::string& name : class_names_) numbers[name] = 0;
+  for (auto& [name, number] : numbers) {
+    number = static_cast<int>(dataset_.classes.size());
+    dataset_.classes.emplace_back(name);
+  }
+  for (size_t i = 0; i < class_names_.size(); ++i) {
+    dataset_.examples[i].label = numbers[class_names_[i]];
   }
 }
 
-// Collects the examples of a list, and what must hold for all lines together.
-class ListReader {
- public:
-  ListReader(const std::string& name, const std::string& folder) : folder_(folder) {
-    dataset_.name = name;
-  }
-
-  void add(std::string_view text, uint64_t line_number) {
-    ListLine line(text, at(line_number));
-    Example example;
-    const std::string image = line.take_image();
-    example.path = join_path(folder_, image);
-    check_is_there(example.path, line.where());
-    example.key = line.take_key();
-    if (example.key.empty()) example.key = key_of_path(image);
-    if (example.key.empty() || example.key.size() > kMaxKey) {
-      throw Error(line.where(), "the image's path cannot be its key", "give the line a \"key\"");
-    }
-    example.captions = line.take_captions();
-    std::string class_name;
-    line.take_label(example, class_name);
-    check_same_labels(example.label >= 0   ? "class number"
-                      : class_name.empty() ? ""
-                                           : "class name",
-                      line_number);
-    example.more = line.rest();
-    dataset_.examples.push_back(std::move(example));
-    class_names_.push_back(std::move(class_name));
-    line_numbers_.push_back(line_number);
-  }
-
-  Dataset finish() {
-    if (dataset_.examples.empty()) throw Error(dataset_.name, "the list is empty");
-    check_keys(dataset_.examples,
-               "give each line its own \"key\"; several captions of one image "
-               "are one line with \"captions\"",
-               [&](size_t i) { return at(line_numbers_[i]); });
-    if (label_kind_ == std::string_view("class name")) number_classes();
-    return std::move(dataset_);
-  }
-
- private:
-  std::string at(uint64_t line_number) const {
-    return fmt::format("{}: line {}", dataset_.name, line_number);
-  }
-
-  void check_same_labels(const char* kind, uint64_t line_number) {
-    if (dataset_.examples.empty()) label_kind_ = kind;
-    if (std::strcmp(kind, label_kind_) == 0) return;
-    const auto show = [](const char* k) { return *k ? fmt::format("a {}", k) : "no label"; };
-    throw Error(at(line_number), fmt::format("has {}, but line {} has {}", show(kind),
-                                             line_numbers_.front(), show(label_kind_)));
-  }
-
-  void number_classes() {
-    std::map<std::string_view, int> numbers;
-    for (const std::string& name : class_names_) numbers[name] = 0;
-    for (auto& [name, number] : numbers) {
-      number = static_cast<int>(dataset_.classes.size());
-      dataset_.classes.emplace_back(name);
-    }
-    for (size_t i = 0; i < class_names_.size(); ++i) {
-      dataset_.examples[i].label = numbers[class_names_[i]];
-    }
-  }
-
-  std::string folder_;
-  Dataset dataset_;
-  const char* label_kind_ = "";
-  std::vector<std::string> class_names_;
-  std::vector<uint64_t> line_numbers_;
-};
-
-}  // namespace
-
-Dataset read_list(Input& input, const std::string& folder) {
-  ListReader reader(input.name(), folder);
+Dataset read_list(Input& input, const std::string& folder, DatasetFormat format) {
+  if (format == DatasetFormat::csv) return read_table(input, folder, ',');
+  if (format == DatasetFormat::tsv) return read_table(input, folder, '\t');
+  ListReader reader(input.name(), folder, false);
   std::string line;
-  for (uint64_t number = 1; input.read_line(line, kMaxLine); ++number) {
+  for (uint64_t number = 1; input.read_line(line, kMaxListLine); ++number) {
     std::string_view text = line;
-    if (number == 1 && text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+    if (number == 1 && text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
     if (text.find_first_not_of(" \t\r") == text.npos) continue;
-    reader.add(text, number);
+    reader.add(parse_json(text, fmt::format("{}: line {}", input.name(), number)), number);
   }
   return reader.finish();
 }

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <unordered_map>
 
 #include "formats/dataset_parts.h"
@@ -33,6 +35,13 @@ std::string folder_of(std::string_view path) {
   const size_t slash = path.rfind('/');
   if (slash == path.npos) return "";
   return std::string(path.substr(0, slash == 0 ? 1 : slash));
+}
+
+std::string parent_of(std::string_view folder) {
+  const std::string_view name = base_name(folder);
+  if (name.empty() || name == "." || name == "..") return join_path(std::string(folder), "..");
+  while (folder.size() > 1 && folder.back() == '/') folder.remove_suffix(1);
+  return folder_of(folder);
 }
 
 std::string join_path(const std::string& folder, std::string_view name) {
@@ -97,6 +106,69 @@ void check_keys(const std::vector<Example>& examples, const std::string& hint,
                   hint);
     }
   }
+}
+
+bool is_file(const std::string& path) {
+  struct stat info;
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+}
+
+bool is_folder(const std::string& path) {
+  struct stat info;
+  return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+void check_is_there(const std::string& path, const std::string& where) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) {
+      throw Error(where, fmt::format("the image {} does not exist", as_key_text(path)));
+    }
+    throw Error::from_errno(where, fmt::format("the image {} cannot be read", as_key_text(path)));
+  }
+  if (!S_ISREG(info.st_mode)) {
+    throw Error(where, fmt::format("the image {} is not a file", as_key_text(path)));
+  }
+}
+
+// The captions were typed on Windows: a byte that is not UTF-8 is of its code page, where
+// 0xA0..0xFF are those of Latin-1 and the rest is quotes and dashes.
+std::string as_utf8(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    if (const size_t length = utf8_character(text); length > 0) {
+      out += text.substr(0, length);
+      text.remove_prefix(length);
+      continue;
+    }
+    const auto byte = static_cast<uint8_t>(text[0]);
+    if (byte >= 0xA0) {
+      out += static_cast<char>(0xC0 | byte >> 6);
+      out += static_cast<char>(0x80 | (byte & 0x3F));
+    } else {
+      constexpr std::string_view kPlain = "\x91'\x92'\x93\"\x94\"\x96-\x97-";
+      const size_t at = kPlain.find(text[0]);
+      out += at == kPlain.npos ? '?' : kPlain[at + 1];
+    }
+    text.remove_prefix(1);
+  }
+  return out;
+}
+
+void add_caption(std::string_view text, std::vector<std::string>& captions) {
+  std::string caption;
+  bool gap = false;
+  for (const char c : text) {
+    if (c == ' ' || (c >= '\t' && c <= '\r')) {
+      gap = !caption.empty();
+      continue;
+    }
+    if (gap) caption += ' ';
+    gap = false;
+    caption += c;
+  }
+  const bool repeated = std::find(captions.begin(), captions.end(), caption) != captions.end();
+  if (!caption.empty() && !repeated) captions.push_back(std::move(caption));
 }
 
 }  // namespace vq

@@ -12,6 +12,9 @@ namespace {
 
 constexpr size_t kLook = 64 << 10;
 constexpr uint64_t kMaxSafetensorsHeader = 100'000'000;
+// A pickle of the number 0x1950a86a20f9469cfc6c, which PyTorch wrote first before version 1.6.
+constexpr std::string_view kTorchLegacy =
+    "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 
 bool begins(std::span<const uint8_t> bytes, std::string_view with) {
   return as_text(bytes).starts_with(with);
@@ -24,6 +27,19 @@ bool is_ppm(std::span<const uint8_t> b) {
 
 bool is_safetensors(std::span<const uint8_t> b) {
   return b.size() >= 9 && load_u64(b.data()) <= kMaxSafetensorsHeader && b[8] == '{';
+}
+
+// The folder of PyTorch's archives begins with its pickle or, aligned by a field of PyTorch's own,
+// with the numbers of a tensor.
+bool is_torch(std::span<const uint8_t> b) {
+  constexpr size_t kLocalHeader = 30;
+  if (!begins(b, "PK\x03\x04") || b.size() < kLocalHeader) return false;
+  const size_t name_size = load_u16(b.data() + 26), extra_size = load_u16(b.data() + 28);
+  const std::string_view rest = as_text(b.subspan(kLocalHeader));
+  const std::string_view name = rest.substr(0, name_size);
+  if (name.find('/') == name.npos || rest.size() < name_size) return false;
+  return name.ends_with("/data.pkl") ||
+         (extra_size >= 4 && rest.substr(name_size).starts_with("FB"));
 }
 
 bool is_text(std::span<const uint8_t> b) {
@@ -63,6 +79,8 @@ Format detect(std::span<const uint8_t> b) {
   if (begins(b, "\x89PNG\r\n\x1a\n")) return Format::png;
   if (begins(b, "\xff\xd8\xff")) return Format::jpeg;
   if (begins(b, "\x1f\x8b")) return Format::gzip;
+  if (is_torch(b)) return Format::torch;
+  if (begins(b, kTorchLegacy)) return Format::torch_legacy;
   if (begins(b, "PK\x03\x04") || begins(b, "PK\x05\x06")) return Format::zip;
   if (is_ppm(b)) return Format::ppm;
   if (b.size() >= 262 && as_text(b.subspan(257, 5)) == "ustar") return Format::tar;
@@ -97,6 +115,10 @@ const char* describe(Format format) {
       return "zstd-compressed data";
     case Format::zip:
       return "a zip archive";
+    case Format::torch:
+      return "a PyTorch archive";
+    case Format::torch_legacy:
+      return "a PyTorch file in the format from before version 1.6";
     case Format::tar:
       return "a tar archive";
     case Format::gzip:
@@ -126,8 +148,12 @@ std::string hint_for(Format wanted, Format found) {
   if (wanted == Format::safetensors && tokens) {
     return "a codec or model is made by vq-train; tokens are the operand, not -m";
   }
-  if (wanted == Format::safetensors && found == Format::zip) {
-    return "to turn a .pt or .ckpt file into safetensors, use vq-import";
+  if (wanted == Format::torch && found == Format::torch_legacy) {
+    return "torch.save(torch.load(FILE), NEW) in Python with a recent PyTorch writes a file of "
+           "today";
+  }
+  if (wanted == Format::safetensors && (found == Format::zip || found == Format::torch)) {
+    return "vq-info shows what is in it";
   }
   return {};
 }

@@ -16,6 +16,8 @@ enum class Format {
   ppm,
   zstd,
   zip,
+  torch,
+  torch_legacy,
   tar,
   gzip,
   json,

@@ -104,6 +104,11 @@ class FlatObject {
 
 Json parse_json(std::string_view text, const std::string& where) {
   if (Json flat; FlatObject(text).parse(flat)) return flat;
+  // The parser passes over a byte order mark, and takes a NUL for the end of the text.
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos)
+    throw Error(where, fmt::format("not valid JSON: at byte {}: a NUL", nul + 1));
+  if (text.starts_with("\xEF\xBB\xBF"))
+    throw Error(where, "not valid JSON: it begins with a byte order mark");
   if (too_deep(text)) {
     throw Error(where, fmt::format("not valid JSON: nested deeper than {} levels", kMaxDepth));
   }

@@ -12,6 +12,7 @@
 #include "formats/detect.h"
 #include "formats/error.h"
 #include "formats/image.h"
+#include "formats/report_torch.h"
 #include "formats/safetensors.h"
 #include "formats/token_grid.h"
 
@@ -210,6 +211,7 @@ void report_content(Json& report, Input input, const std::string& path) {
       report_token_grid(report, std::move(input), format);
       return;
     case Format::safetensors:
+    case Format::torch:
     case Format::png:
     case Format::jpeg:
     case Format::ppm: {
@@ -219,6 +221,8 @@ void report_content(Json& report, Input input, const std::string& path) {
       const std::string from = spooled ? spooled->path() : path;
       if (format == Format::safetensors) {
         report_safetensors(report, from);
+      } else if (format == Format::torch) {
+        report_torch_archive(report, from);
       } else {
         report_image(report, from, input.name(), format);
       }

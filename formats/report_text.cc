@@ -145,8 +145,8 @@ void token_grid(Page& page, const Json& r) {
   if (r.contains("more")) page.object("header", r["more"]);
 }
 
-void safetensors(Page& page, const Json& r, const ReportTextOptions& options) {
-  if (!r.contains("tensors")) return;
+// How many numbers there are, of which types, in how many tensors.
+void numbers(Page& page, const Json& r) {
   page.line("parameters", grouped(r["parameters"].get<uint64_t>()));
   std::string types;
   for (const auto& [type, count] : r["dtypes"].items()) {
@@ -156,10 +156,9 @@ void safetensors(Page& page, const Json& r, const ReportTextOptions& options) {
   page.line("numbers", types.empty() ? "none" : types);
   page.line("tensors", grouped(r["tensors"].size()));
   page.line("size", bytes_text(r));
-  if (r.contains("config")) page.object("config", r["config"]);
-  if (r.contains("history")) page.history(r["history"]);
-  if (r.contains("metadata")) page.object("metadata", r["metadata"]);
-  if (!options.tensors) return;
+}
+
+void tensor_table(Page& page, const Json& r) {
   size_t longest = 0;
   for (const Json& tensor : r["tensors"]) {
     longest = std::max(longest, tensor["name"].get_ref<const std::string&>().size());
@@ -172,6 +171,53 @@ void safetensors(Page& page, const Json& r, const ReportTextOptions& options) {
     page.heading(fmt::format("  {:<{}}  {:<4}  {}", plain(tensor["name"]), longest,
                              plain(tensor["dtype"]), shape.empty() ? "one number" : shape));
   }
+}
+
+void safetensors(Page& page, const Json& r, const ReportTextOptions& options) {
+  if (!r.contains("tensors")) return;
+  numbers(page, r);
+  if (r.contains("config")) page.object("config", r["config"]);
+  if (r.contains("history")) page.history(r["history"]);
+  if (r.contains("metadata")) page.object("metadata", r["metadata"]);
+  if (options.tensors) tensor_table(page, r);
+}
+
+// A value that has a line of its own, cut where it would be a page.
+std::string brief(const Json& value) {
+  constexpr size_t kMost = 200;
+  std::string text = plain(value);
+  if (text.size() <= kMost) return text;
+  size_t end = kMost;
+  while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xC0) == 0x80) --end;  // a whole character
+  return text.substr(0, end) + "...";
+}
+
+void torch_archive(Page& page, const Json& r, const ReportTextOptions& options) {
+  if (!r.contains("tensors")) return;
+  constexpr size_t kMostParts = 20;
+  numbers(page, r);
+  size_t shown = 0;
+  for (const auto& [name, part] : r["parts"].items()) {
+    if (shown++ == kMostParts) {
+      page.line("", fmt::format("and {} more", r["parts"].size() - kMostParts));
+      break;
+    }
+    page.line(shown == 1 ? "parts" : "",
+              fmt::format("{}: {} tensors, {} numbers", plain(Json(name)),
+                          grouped(part["tensors"].get<uint64_t>()),
+                          grouped(part["parameters"].get<uint64_t>())));
+  }
+  const Json& values = r["values"];
+  if (values.is_object()) {
+    std::string heading = "values";
+    for (const auto& [key, value] : values.items()) {
+      page.line(heading, fmt::format("{} = {}", brief(Json(key)), brief(value)));
+      heading.clear();
+    }
+  } else {
+    page.line("values", brief(values));
+  }
+  if (options.tensors) tensor_table(page, r);
 }
 
 void image(Page& page, const Json& r) {
@@ -198,6 +244,8 @@ std::string report_text(const Json& report, const ReportTextOptions& options) {
     token_grid(page, report);
   } else if (kind == "safetensors") {
     safetensors(page, report, options);
+  } else if (kind == "PyTorch archive" || kind == "TorchScript archive") {
+    torch_archive(page, report, options);
   } else if (kind == "image") {
     image(page, report);
   } else {

@@ -1,11 +1,7 @@
 #include "formats/safetensors.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -17,6 +13,7 @@
 #include "formats/bytes.h"
 #include "formats/detect.h"
 #include "formats/error.h"
+#include "formats/mapped_file.h"
 #include "formats/utf8.h"
 
 namespace vq {
@@ -71,43 +68,6 @@ bool byte_count(const std::vector<int64_t>& shape, DType dtype, uint64_t& bytes)
 std::string show(const std::vector<int64_t>& shape) {
   return fmt::format("[{}]", fmt::join(shape, ","));
 }
-
-// A whole file, mapped privately: who writes into a tensor in place changes a copy, and gets no
-// SIGSEGV.
-class Map {
- public:
-  explicit Map(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) throw Error::from_errno(path, "cannot open");
-    struct stat info;
-    const bool known = ::fstat(fd, &info) == 0;
-    if (known && S_ISREG(info.st_mode) && info.st_size > 0) {
-      size_ = static_cast<size_t>(info.st_size);
-      data_ = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
-    }
-    const int error = errno;
-    ::close(fd);
-    if (known && S_ISDIR(info.st_mode)) throw Error(path, "is a folder, not a safetensors file");
-    if (known && !S_ISREG(info.st_mode)) {
-      throw Error(path, "is not a regular file, and safetensors files are memory-mapped");
-    }
-    if (data_ == MAP_FAILED || !known) {
-      errno = error;
-      throw Error::from_errno(path, "cannot map into memory");
-    }
-  }
-  ~Map() {
-    if (data_ && data_ != MAP_FAILED) ::munmap(data_, size_);
-  }
-  Map(const Map&) = delete;
-  Map& operator=(const Map&) = delete;
-
-  std::span<const uint8_t> bytes() const { return {static_cast<const uint8_t*>(data_), size_}; }
-
- private:
-  void* data_ = nullptr;
-  size_t size_ = 0;
-};
 
 struct Entry {
   std::string name;
@@ -302,12 +262,12 @@ const char* dtype_name(DType dtype) { return row_of(dtype).name; }
 
 struct SafetensorsFile::State {
   std::string path;
-  Map map;
+  MappedFile map;
   std::map<std::string, std::string> metadata;
   std::vector<std::string> names;
   std::map<std::string, TensorView, std::less<>> tensors;
 
-  explicit State(const std::string& from) : path(from), map(from) {}
+  explicit State(const std::string& from) : path(from), map(from, "safetensors") {}
 };
 
 SafetensorsFile::SafetensorsFile(const std::string& path) {

@@ -340,6 +340,8 @@ void BlockUnpacker::next(TokenRecord& record) {
     unpack(token_at_ - length_, record.tokens.data(), length_);
   }
   check_key(line.key, "");
+  // A block without a JSON column has no such line at all.
+  if (line.json.empty() && line.json.data() != nullptr) fail("its JSON is an empty line");
   const bool empty = line.json.empty() || line.json == "{}";
   if (!empty) {
     check_record_json(line.json);

@@ -50,7 +50,7 @@ struct TokenFile::State {
 
   [[noreturn]] void no_index(const std::string& why) {
     throw Error(input.name(), "cannot be read by record number: " + why,
-                "writing it anew (vq-info, vq-encode) gives it an index");
+                "vq-info --text reads it from the front");
   }
 
   TokenIndex load_table(const Segment& segment) {

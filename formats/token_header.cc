@@ -182,6 +182,7 @@ std::string end_to_line(const EndMark& end) {
 }
 
 EndMark end_from_line(std::string_view line, const std::string& where) {
+  if (line.size() >= kMaxLine) throw Error(where, "end mark: longer than 256 KiB");
   const Json json = parse_json(line, where.empty() ? "end mark" : where + ": end mark");
   const auto count = [&](const char* name) {
     const auto found = json.is_object() ? json.find(name) : json.end();

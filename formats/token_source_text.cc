@@ -100,6 +100,7 @@ class TextSource : public TokenSource {
   void accept_header() {
     const GridHeader header = header_from_text_line(line_, here());
     take(header);
+    column_ = kNoColumn;  // the next record's own column counts again
   }
 
   // The column repeats from line to line, so it is looked at only when it changes.
@@ -126,7 +127,8 @@ class TextSource : public TokenSource {
   ReadContext& context_;
   GridHeader header_;
   std::string line_, key_;
-  std::string column_ = "\t";  // the last one; no column is a tab
+  static constexpr const char* kNoColumn = "\t";  // no column is a tab
+  std::string column_ = kNoColumn;                // the last one
   bool ended_ = true;
   uint64_t offset_ = 0, line_number_ = 0, records_ = 0;
   uint64_t record_line_ = 0;  // of the record handed out last

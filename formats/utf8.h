@@ -33,4 +33,12 @@ inline bool is_utf8(std::string_view text) {
   return true;
 }
 
+// UTF-8 without control characters: what may stand in a message as it is.
+inline bool is_plain_text(std::string_view text) {
+  for (const char c : text) {
+    if (static_cast<uint8_t>(c) < 0x20 || c == 0x7F) return false;
+  }
+  return is_utf8(text);
+}
+
 }  // namespace vq

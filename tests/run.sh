@@ -168,6 +168,8 @@ if [ -n "$all" ]; then
       name=$(basename "$target")
       corpus=build-fuzz/corpus/$name
       mkdir -p "$corpus"
+      seeds=build-fuzz/fuzz/make_${name%_fuzz}_seeds
+      if [ -x "$seeds" ]; then "$seeds" "$corpus"; fi
       if "$target" -max_total_time=30 -artifact_prefix=build-fuzz/ "$corpus" >build/$name.log 2>&1 </dev/null; then
         passed=$((passed + 1))
       else

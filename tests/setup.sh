@@ -10,18 +10,19 @@ usage: sh tests/setup.sh [--all]
 Installs, where missing, the Debian 12 packages of the build (as root or through sudo) and LibTorch (the
 PyPI wheel, into build/libtorch). On another system it names what is missing and stops, status 1.
 
-  --all   also what `sh tests/run.sh --all` needs (clang)
+  --all   also what `sh tests/run.sh --all` needs (clang, numpy)
 
 A LibTorch of your own wins: name its folder in LIBTORCH, Torch_DIR or CMAKE_PREFIX_PATH.
 VQ_CUDA=1 or VQ_CUDA=0 installs the CUDA libraries or leaves them out; by default a device decides.
 T
 }
 
-packages='g++ cmake make ninja-build ca-certificates libcxxopts-dev libfmt-dev libgtest-dev libjpeg62-turbo-dev
-  libpng-dev libsentencepiece-dev libzstd-dev nlohmann-json3-dev zstd groff-base'
+packages='g++ cmake make ninja-build ca-certificates libarchive-dev libcxxopts-dev libfmt-dev libgtest-dev
+  libjpeg62-turbo-dev libpng-dev libsentencepiece-dev libzstd-dev nlohmann-json3-dev zstd groff-base
+  python3 python3-zstandard'
 for arg in "$@"; do
   case $arg in
-    --all) packages="$packages clang" ;;
+    --all) packages="$packages clang python3-numpy" ;;
     -h | --help) usage; exit 0 ;;
     *) echo "setup: $arg: unknown option; try --help" >&2; exit 2 ;;
   esac
@@ -92,7 +93,7 @@ case "$have" in
   "$torch $want" | "$torch cuda") fetch=no ;;
 esac
 if [ -n "$own" ]; then fetch=no; fi
-if [ $fetch = yes ]; then packages="$packages python3 python3-pip"; fi
+if [ $fetch = yes ]; then packages="$packages python3-pip"; fi
 
 # ---- packages
 
@@ -112,12 +113,12 @@ check_other_system() {
     python3 -m pip --version >>$log 2>&1 || missing="$missing python3-pip"
   fi
   if command -v c++ >/dev/null; then
-    for pair in cxxopts.hpp=cxxopts fmt/core.h=fmt gtest/gtest.h=googletest jpeglib.h=libjpeg-turbo \
+    for pair in archive.h=libarchive cxxopts.hpp=cxxopts fmt/core.h=fmt gtest/gtest.h=googletest jpeglib.h=libjpeg-turbo \
       png.h=libpng sentencepiece_trainer.h=sentencepiece zstd.h=zstd nlohmann/json.hpp=nlohmann-json; do
       has_header "${pair%=*}" || missing="$missing ${pair#*=}"
     done
   else
-    missing="$missing (and, not checked without a compiler: cxxopts fmt googletest libjpeg-turbo libpng
+    missing="$missing (and, not checked without a compiler: libarchive cxxopts fmt googletest libjpeg-turbo libpng
       sentencepiece zstd nlohmann-json)"
   fi
   if [ -n "$missing" ]; then

@@ -20,6 +20,7 @@ struct {
     return f;
   }();
   std::string size = "tiny", multipliers, linear = "auto", resize = "center";
+  std::string format = "auto", split = "all";
   int64_t patch = 0, channels = 0, blocks = -1, groups = -1, code_width = 0, codes = 0;
   int64_t image_size = 0;
   int64_t warmup = 100, restart_after = 60, max_bad = 0, memory = 2048;
@@ -96,6 +97,11 @@ std::vector<cli::Option> learning_rows() {
 
 std::vector<cli::Option> picture_rows() {
   return {
+      {.name = "format", .value = "NAME", .help = "what the pictures come in, auto: as it looks",
+       .target = &args.format, .choices = dataset_format_words(),
+       .more = "See DATA SETS in vq-encode(1)."},
+      {.name = "split", .value = "NAME", .help = "which part of CUB-200-2011",
+       .target = &args.split, .choices = {"all", "train", "test"}},
       {.name = "resize", .value = "HOW", .help = "how other shapes become square",
        .target = &args.resize, .choices = {"center", "squash"},
        .more = "center keeps the centre square, squash all of the picture."},
@@ -169,8 +175,8 @@ CodecTrainingOptions training_options(at::Device device) {
 
 TrainingPictures read_training_pictures(const Dataset& set, const CodecConfig& config,
                                         const cli::Context& context) {
-  std::vector<std::string> paths;
-  for (const Example& example : set.examples) paths.push_back(example.path);
+  std::vector<PictureSource> sources;
+  for (const Example& example : set.examples) sources.push_back(example.picture);
   TrainingPictures::Options options;
   options.read = {.size = static_cast<int>(config.image_size),
                   .resize = resize_from_word(args.resize),
@@ -178,7 +184,7 @@ TrainingPictures read_training_pictures(const Dataset& set, const CodecConfig& c
   options.max_bytes = static_cast<uint64_t>(args.memory) << 20;
   options.max_bad = args.max_bad;
   cli::Progress progress(context.common, "pictures read", set.examples.size());
-  TrainingPictures pictures(std::move(paths), options, [&](int64_t done, int64_t) {
+  TrainingPictures pictures(std::move(sources), options, [&](int64_t done, int64_t) {
     progress.update(static_cast<uint64_t>(done));
   });
   progress.finish();
@@ -238,7 +244,9 @@ int train_codec(const cli::Context& context) {
   run.check_files();
   const at::Device device = open_device(files.device);
   set_threads(files.threads);
-  const Dataset set = open_datasets(context.operands);
+  const Dataset set =
+      open_datasets(context.operands, {.format = dataset_format_from_word(args.format),
+                                       .split = dataset_split_from_word(args.split)});
   TrainingPictures pictures = read_training_pictures(set, config, context);
 
   CodecTrainer trainer(config, training_options(device), pictures, device);

@@ -29,6 +29,8 @@ output	o	file	-
 batch	b	value	-
 device	d	value	-
 threads	j	value	-
+format	-	words	auto folder jsonl csv tsv coco cub shards
+split	-	words	all train test
 size	-	value	-
 resize	-	words	center squash
 max-bad	-	value	-
@@ -58,6 +60,13 @@ threads	j	value	-
 seed	s	value	-
 max-bad	-	value	-
 force	f	nothing	-
+plot	-	file	-
+x-axis	x	value	-
+y-axis	y	value	-
+series	-	value	-
+panels	-	value	-
+title	-	value	-
+plot-size	-	value	-
 quiet	q	nothing	-
 verbose	v	nothing	-
 progress	-	nothing	-
@@ -163,6 +172,8 @@ restart-after	-	value	-
 weight-decay	-	value	-
 clip-norm	-	value	-
 average-decay	-	value	-
+format	-	words	auto folder jsonl csv tsv coco cub shards
+split	-	words	all train test
 resize	-	words	center squash
 flip	-	nothing	-
 max-bad	-	value	-

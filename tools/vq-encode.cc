@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <exception>
 #include <future>
-#include <numeric>
 
 #include "formats/dataset.h"
 #include "formats/token_grid.h"
@@ -18,6 +18,7 @@ namespace {
 
 struct {
   std::string model, output = "-", device = "cpu", resize = "center";
+  std::string format = "auto", split = "all";
   int64_t batch = 32, max_bad = 0;
   int threads = 0, size = 0, level = 3;
   bool text = false, no_history = false, force = false;
@@ -41,6 +42,11 @@ const vq::cli::Command command = {
         {.letter = 'j', .name = "threads", .value = "N",
          .help = "threads that read pictures and compute, 0: all cores", .target = &args.threads,
          .min = 0, .max = 1024},
+        {.name = "format", .value = "NAME", .help = "what the pictures come in, auto: as it looks",
+         .target = &args.format, .choices = vq::dataset_format_words(),
+         .more = "See DATA SETS."},
+        {.name = "split", .value = "NAME", .help = "which part of CUB-200-2011",
+         .target = &args.split, .choices = {"all", "train", "test"}},
         {.name = "size", .value = "N", .help = "pixels a side, 0: as the codec was trained",
          .target = &args.size, .min = 0, .max = 8192,
          .more = "A multiple of the codec's cell."},
@@ -69,7 +75,7 @@ int grid_side(const vq::Codec& codec) {
   }
 }
 
-vq::GridHeader make_header(const vq::Codec& codec, const vq::Dataset* set,
+vq::GridHeader make_header(const vq::Codec& codec, const vq::ExampleReader* set,
                            const vq::cli::Context& context) {
   vq::GridHeader header;
   header.height = header.width = grid_side(codec);
@@ -78,7 +84,7 @@ vq::GridHeader make_header(const vq::Codec& codec, const vq::Dataset* set,
   vq::Json entry = vq::cli::history_entry(context);
   entry["model"] = codec.identity();
   header.history.push_back(entry);
-  if (set != nullptr && !set->classes.empty()) header.more["classes"] = set->classes;
+  if (set != nullptr && !set->classes().empty()) header.more["classes"] = set->classes();
   return header;
 }
 
@@ -112,24 +118,49 @@ void count_bad(const vq::Error& error, int64_t& bad) {
   vq::cli::say(error.where().empty() ? error.message() : error.where() + ": " + error.message());
 }
 
-int64_t encode_set(const vq::Dataset& set, const vq::Codec& codec, const vq::ReadOptions& how,
-                   vq::TokenWriter& writer, vq::cli::Progress& progress) {
-  const size_t total = set.examples.size();
-  const auto read = [&](size_t first) {
-    std::vector<std::string> paths;
-    const size_t last = std::min(total, first + static_cast<size_t>(args.batch));
-    for (size_t i = first; i < last; ++i) paths.push_back(set.examples[i].path);
-    return vq::read_pictures(paths, how);
-  };
+struct Counts {
+  uint64_t pictures = 0;
   int64_t bad = 0;
-  auto next = std::async(std::launch::async, read, 0);
-  for (size_t first = 0; first < total; first += static_cast<size_t>(args.batch)) {
-    const vq::PictureBatch batch = next.get();
-    const size_t following = first + static_cast<size_t>(args.batch);
-    if (following < total) next = std::async(std::launch::async, read, following);
-    std::vector<bool> skip(static_cast<size_t>(batch.bytes.size(0)), false);
-    for (const vq::BadPicture& b : batch.bad) {
-      count_bad(b.error, bad);
+};
+
+// The next examples and their pictures. What ends the set too early waits until they are written.
+struct ReadBatch {
+  std::vector<vq::Example> examples;
+  vq::PictureBatch pictures;
+  std::exception_ptr trouble;
+};
+
+ReadBatch read_batch(vq::ExampleReader& set, const vq::ReadOptions& how) {
+  ReadBatch batch;
+  std::vector<vq::PictureSource> sources;
+  try {
+    vq::Example example;
+    while (std::ssize(sources) < args.batch && set.next(example)) {
+      sources.push_back(std::move(example.picture));
+      batch.examples.push_back(std::move(example));
+    }
+  } catch (const vq::Error&) {
+    batch.trouble = std::current_exception();
+  }
+  if (!sources.empty()) batch.pictures = vq::read_pictures(sources, how);
+  return batch;
+}
+
+Counts encode_set(vq::ExampleReader& set, const vq::Codec& codec, const vq::ReadOptions& how,
+                  vq::TokenWriter& writer, vq::cli::Progress& progress) {
+  Counts counts;
+  const auto read = [&] { return read_batch(set, how); };
+  auto next = std::async(std::launch::async, read);
+  while (true) {
+    ReadBatch batch = next.get();
+    if (batch.examples.empty()) {
+      if (batch.trouble) std::rethrow_exception(batch.trouble);
+      return counts;
+    }
+    if (!batch.trouble) next = std::async(std::launch::async, read);
+    std::vector<bool> skip(batch.examples.size(), false);
+    for (const vq::BadPicture& b : batch.pictures.bad) {
+      count_bad(b.error, counts.bad);
       skip[static_cast<size_t>(b.index)] = true;
     }
     std::vector<vq::TokenRecord> records;
@@ -137,14 +168,16 @@ int64_t encode_set(const vq::Dataset& set, const vq::Codec& codec, const vq::Rea
     for (size_t i = 0; i < skip.size(); ++i) {
       if (skip[i]) continue;
       rows.push_back(static_cast<int64_t>(i));
-      records.push_back(to_record(set.examples[first + i]));
+      records.push_back(to_record(batch.examples[i]));
     }
+    const at::Tensor& bytes = batch.pictures.bytes;
     const bool all = rows.size() == skip.size();
-    write_batch(codec, all ? batch.bytes : batch.bytes.index_select(0, at::tensor(rows, at::kLong)),
-                records, writer);
-    progress.update(std::min(total, following));
+    write_batch(codec, all ? bytes : bytes.index_select(0, at::tensor(rows, at::kLong)), records,
+                writer);
+    counts.pictures += batch.examples.size();
+    progress.update(counts.pictures);
+    if (batch.trouble) std::rethrow_exception(batch.trouble);
   }
-  return bad;
 }
 
 // Pictures of a PPM stream are numbered; what is there is encoded before waiting for more.
@@ -180,31 +213,33 @@ int encode(const vq::cli::Context& context) {
 
   const bool from_input =
       context.operands.empty() || context.operands == std::vector<std::string>{"-"};
+  const vq::DatasetOptions options = {.format = vq::dataset_format_from_word(args.format),
+                                      .split = vq::dataset_split_from_word(args.split)};
   std::optional<vq::Input> input;
-  vq::Dataset set;
+  std::unique_ptr<vq::ExampleReader> set;
   if (from_input) {
     input = vq::Input::open("-");
-    const auto first = input->peek(1);
-    if (!first.empty() && first[0] == '{') set = vq::read_list(*input, ".");
+    set = vq::read_examples(*input, ".", options);
   } else {
-    set = vq::open_datasets(context.operands);
+    set = vq::open_examples(context.operands, options);
   }
-  const bool stream = from_input && set.examples.empty();
   vq::TokenWriter writer(vq::Output::open(args.output, args.force),
-                         make_header(codec, stream ? nullptr : &set, context),
+                         make_header(codec, set.get(), context),
                          {.spelling = args.text ? vq::Spelling::text : vq::Spelling::binary,
                           .level = args.level,
                           .history = !args.no_history});
-  vq::cli::Progress progress(context.common, "images", set.examples.size());
-  int64_t bad = 0;
-  if (stream) {
-    encode_stream(*input, codec, how, writer, progress);
+  vq::cli::Progress progress(context.common, "images", set ? set->total() : 0);
+  Counts counts;
+  if (set) {
+    counts = encode_set(*set, codec, how, writer, progress);
   } else {
-    bad = encode_set(set, codec, how, writer, progress);
+    encode_stream(*input, codec, how, writer, progress);
   }
   writer.close();
   progress.finish();
-  if (bad > 0) vq::cli::note(fmt::format("{} of {} pictures skipped", bad, set.examples.size()));
+  if (counts.bad > 0) {
+    vq::cli::note(fmt::format("{} of {} pictures skipped", counts.bad, counts.pictures));
+  }
   return 0;
 }
 

@@ -12,8 +12,9 @@
 
 namespace {
 
-vq::EvalArgs args;
 constexpr const char* kPlots = "Plots";
+
+vq::EvalArgs args;
 
 const vq::cli::Command command = {
     .name = "vq-eval",
@@ -23,11 +24,8 @@ const vq::cli::Command command = {
               "--plot FILE.png [-x FIELD] [options] [LINES...]"},
     .example = "vq-sample -m bird.safetensors -n 2048 | vq-eval -m codec.safetensors photos/ -",
     .options = {
-        {.name = "metrics",
-         .value = "LIST",
-         .help = "what to measure",
-         .target = &args.metrics,
-         .choices = {"fid", "recon", "bits", "purity"},
+        {.name = "metrics", .value = "LIST", .help = "what to measure",
+         .target = &args.metrics, .choices = {"fid", "recon", "bits", "purity"},
          .more = "fid is the Frechet distance between the Gaussians fitted to the features of both "
                  "sets; lower is nearer. recon is the mean peak signal to noise ratio in dB "
                  "between pictures of the same key, or of the same place where a stream has no "
@@ -36,140 +34,78 @@ const vq::cli::Command command = {
                  "bits is the variational bound of TOKENS under a diffusion model, in bits a "
                  "token; lower is better. purity is how the model's certainty goes with its being "
                  "right."},
-        {.letter = 'm',
-         .name = "model",
-         .value = "FILE",
+        {.letter = 'm', .name = "model", .value = "FILE",
          .help = "codec whose latents give the features, or the diffusion model to judge",
-         .target = &args.model,
-         .more = "A codec also turns token grids into pictures."},
-        {.name = "network",
-         .value = "FILE",
-         .help = "take the features from this network instead",
+         .target = &args.model, .more = "A codec also turns token grids into pictures."},
+        {.name = "network", .value = "FILE", .help = "take the features from this network instead",
          .target = &args.network,
          .more = "A codec, or a feature network in a safetensors file. Numbers taken with "
                  "different networks cannot be compared; the output names the network and its "
                  "hash."},
-        {.letter = 'o',
-         .name = "output",
-         .value = "FILE",
-         .help = "where the numbers go, - is standard output",
-         .target = &args.output},
-        {.name = "table",
-         .help = "a table for people instead of JSON lines",
+        {.letter = 'o', .name = "output", .value = "FILE",
+         .help = "where the numbers go, - is standard output", .target = &args.output},
+        {.name = "table", .help = "a table for people instead of JSON lines",
          .target = &args.table},
-        {.name = "draws",
-         .value = "N",
-         .help = "bits: how often each record is noised",
-         .target = &args.draws,
-         .min = 1,
-         .max = 100000,
+        {.name = "draws", .value = "N", .help = "bits: how often each record is noised",
+         .target = &args.draws, .min = 1, .max = 100000,
          .more = "At different times, so at most as often as the model has steps. The standard "
                  "error falls with their number until the records' differences are left."},
-        {.name = "timesteps",
-         .value = "LIST",
-         .help = "purity: at which times, as in 20,50,80",
+        {.name = "timesteps", .value = "LIST", .help = "purity: at which times, as in 20,50,80",
          .target = &args.timesteps,
          .more = "Whole numbers from 1 to the model's number of steps. Without it they are 20, 50 "
                  "and 80 hundredths of that number, which are the times of the paper's figure."},
-        {.name = "size",
-         .value = "N",
-         .help = "pixels a side at which pictures are compared",
-         .target = &args.size,
-         .min = 0,
-         .max = 8192,
+        {.name = "size", .value = "N", .help = "pixels a side at which pictures are compared",
+         .target = &args.size, .min = 0, .max = 8192,
          .more = "0 is what the network looks at. Other pictures are made square and resampled, "
                  "token grids after decoding."},
-        {.name = "resize",
-         .value = "HOW",
-         .help = "how other shapes become square",
-         .target = &args.resize,
-         .choices = {"center", "squash"}},
-        {.letter = 'b',
-         .name = "batch",
-         .value = "N",
-         .help = "pictures or grids taken together",
-         .target = &args.batch,
-         .min = 1,
-         .max = 65536},
-        {.letter = 'd',
-         .name = "device",
-         .value = "DEVICE",
-         .help = "cpu, cuda, cuda:1, ...",
+        {.name = "resize", .value = "HOW", .help = "how other shapes become square",
+         .target = &args.resize, .choices = {"center", "squash"}},
+        {.letter = 'b', .name = "batch", .value = "N", .help = "pictures or grids taken together",
+         .target = &args.batch, .min = 1, .max = 65536},
+        {.letter = 'd', .name = "device", .value = "DEVICE", .help = "cpu, cuda, cuda:1, ...",
          .target = &args.device},
-        {.letter = 'j',
-         .name = "threads",
-         .value = "N",
-         .help = "threads, 0: all cores",
-         .target = &args.threads,
-         .min = 0,
-         .max = 1024},
-        {.letter = 's',
-         .name = "seed",
-         .value = "N",
+        {.letter = 'j', .name = "threads", .value = "N", .help = "threads, 0: all cores",
+         .target = &args.threads, .min = 0, .max = 1024},
+        {.letter = 's', .name = "seed", .value = "N",
          .help = "chooses the pictures that the standard error is taken from, or the noise",
-         .target = &args.seed,
-         .min = 0},
-        {.name = "max-bad",
-         .value = "N",
-         .help = "unreadable pictures or lines to skip before giving up",
-         .target = &args.max_bad,
-         .min = 0,
-         .more = "Each is named on standard error."},
-        {.letter = 'f', .name = "force", .help = "replace an existing file", .target = &args.force},
-        {.name = "plot",
-         .value = "FILE",
-         .help = "draw LINES into this PNG, - is standard output",
-         .target = &args.plot,
-         .group = kPlots,
-         .more = "Lines as this program and vq-train --log print them, from standard input when "
+         .target = &args.seed, .min = 0},
+        {.name = "max-bad", .value = "N", .help = "unreadable pictures or lines to skip",
+         .target = &args.max_bad, .min = 0, .more = "Each is named on standard error."},
+        {.letter = 'f', .name = "force", .help = "replace an existing file",
+         .target = &args.force},
+        {.name = "plot", .value = "FILE", .help = "draw LINES into this PNG, - is standard output",
+         .target = &args.plot, .group = kPlots,
+         .more = "LINES are what this program and vq-train --log print, from standard input when "
                  "none are named. Nothing is measured then."},
-        {.letter = 'x',
-         .name = "x-axis",
-         .value = "FIELD",
-         .help = "what the horizontal axis shows",
-         .target = &args.plot_x,
-         .group = kPlots,
+        {.letter = 'x', .name = "x-axis", .value = "FIELD",
+         .help = "what the horizontal axis shows", .target = &args.plot_x, .group = kPlots,
          .more = "Without it lines of purity are drawn as accuracy against purity, other lines "
                  "against step."},
-        {.letter = 'y',
-         .name = "y-axis",
-         .value = "FIELD",
-         .help = "what the vertical axis shows",
-         .target = &args.plot_y,
-         .group = kPlots,
+        {.letter = 'y', .name = "y-axis", .value = "FIELD", .help = "what the vertical axis shows",
+         .target = &args.plot_y, .group = kPlots,
          .more = "value has the error bars that error gives."},
-        {.name = "series",
-         .value = "FIELD",
-         .help = "lines with one value of it are joined",
-         .target = &args.plot_series,
-         .group = kPlots,
+        {.name = "series", .value = "FIELD", .help = "lines with one value of it are joined",
+         .target = &args.plot_series, .group = kPlots,
          .more = "Without it lines of one metric and one file are joined."},
-        {.name = "panels",
-         .value = "FIELD",
-         .help = "a panel of its own for each value of it",
-         .target = &args.plot_panels,
-         .group = kPlots,
+        {.name = "panels", .value = "FIELD", .help = "a panel of its own for each value of it",
+         .target = &args.plot_panels, .group = kPlots,
          .more = "For numbers of different units: each panel has its own axes."},
-        {.name = "title",
-         .value = "TEXT",
-         .help = "what stands above the plot",
-         .target = &args.plot_title,
-         .group = kPlots},
-        {.name = "plot-size",
-         .value = "WxH",
-         .help = "pixels of the plot",
-         .target = &args.plot_size,
-         .group = kPlots,
+        {.name = "title", .value = "TEXT", .help = "what stands above the plot",
+         .target = &args.plot_title, .group = kPlots},
+        {.name = "plot-size", .value = "WxH", .help = "pixels of the plot",
+         .target = &args.plot_size, .group = kPlots,
          .more = "From 160 to 8192 a side. Letters and lines grow with it, in whole steps."}}};
 
-// Usage errors of what no option table can say.
-void check_operands(const vq::cli::Context& context) {
+// Usage errors that the option table cannot find.
+void check_measures(const vq::cli::Context& context) {
   for (const char* name : vq::kPlotOptions) {
     if (!context.parsed.has(name)) continue;
     throw vq::Error::usage(std::string("--") + name, "says nothing without --plot");
   }
   if (context.operands.empty()) {
-    throw vq::Error::usage("", "nothing to judge was named", "see vq-eval --help");
+    throw vq::Error::usage("", "an operand is missing",
+                           std::string("usage: vq-eval ") + command.usage.front() +
+                               " (try --help)");
   }
 }
 
@@ -190,7 +126,7 @@ int evaluate(const vq::cli::Context& context) {
     vq::eval_plot(context, args);
     return 0;
   }
-  check_operands(context);
+  check_measures(context);
   const bool judges_model = args.wants("bits") || args.wants("purity");
   (judges_model ? vq::check_eval_model : vq::check_eval_pictures)(context, args);
   // First of all: an existing file is refused before the work and not after it.

@@ -45,7 +45,7 @@ std::vector<vq::cli::Option> rows() {
        .target = &args.field,
        .more = "Strings are printed bare, for scripts."},
       {.name = "tensors",
-       .help = "list every tensor of a safetensors file",
+       .help = "list every tensor of a model or a PyTorch file",
        .target = &args.tensors}};
   const std::vector<vq::cli::Option> more = vq::schedule_rows(args.schedule);
   list.insert(list.end(), more.begin(), more.end());

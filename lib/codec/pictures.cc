@@ -19,9 +19,9 @@ int thread_count(const ReadOptions& options, size_t jobs) {
   return static_cast<int>(std::min<size_t>(jobs, wanted));
 }
 
-Error as_error(const std::string& path, const std::exception& e) {
+Error as_error(const std::string& name, const std::exception& e) {
   if (const auto* error = dynamic_cast<const Error*>(&e)) return *error;
-  return Error(path, e.what());
+  return Error(name, e.what());
 }
 
 void join_all(std::vector<std::thread>& threads) {
@@ -30,25 +30,26 @@ void join_all(std::vector<std::thread>& threads) {
 
 }  // namespace
 
-PictureBatch read_pictures(const std::vector<std::string>& paths, const ReadOptions& options) {
+PictureBatch read_pictures(const std::vector<PictureSource>& pictures, const ReadOptions& options) {
   const int64_t size = options.size;
-  PictureBatch batch{at::zeros({static_cast<int64_t>(paths.size()), size, size, 3}, at::kByte), {}};
+  PictureBatch batch{at::zeros({static_cast<int64_t>(pictures.size()), size, size, 3}, at::kByte),
+                     {}};
   uint8_t* to = batch.bytes.data_ptr<uint8_t>();
   std::atomic<size_t> next{0};
   std::mutex lock;
   const auto work = [&] {
-    for (size_t i; (i = next.fetch_add(1)) < paths.size();) {
+    for (size_t i; (i = next.fetch_add(1)) < pictures.size();) {
       try {
-        const Image image = fit_image(read_image(paths[i]), options.size, options.resize);
+        const Image image = fit_image(pictures[i].read(), options.size, options.resize);
         std::memcpy(to + i * image.rgb.size(), image.rgb.data(), image.rgb.size());
       } catch (const std::exception& e) {
         const std::lock_guard<std::mutex> guard(lock);
-        batch.bad.push_back({static_cast<int64_t>(i), as_error(paths[i], e)});
+        batch.bad.push_back({static_cast<int64_t>(i), as_error(pictures[i].name(), e)});
       }
     }
   };
   std::vector<std::thread> others;
-  for (int t = 1; t < thread_count(options, paths.size()); ++t) others.emplace_back(work);
+  for (int t = 1; t < thread_count(options, pictures.size()); ++t) others.emplace_back(work);
   work();
   join_all(others);
   std::sort(batch.bad.begin(), batch.bad.end(),
@@ -56,12 +57,12 @@ PictureBatch read_pictures(const std::vector<std::string>& paths, const ReadOpti
   return batch;
 }
 
-TrainingPictures::TrainingPictures(std::vector<std::string> paths, const Options& options,
+TrainingPictures::TrainingPictures(std::vector<PictureSource> pictures, const Options& options,
                                    const Told& told)
-    : paths_(std::move(paths)), options_(options), order_(paths_.size()) {
+    : sources_(std::move(pictures)), options_(options), order_(sources_.size()) {
   std::iota(order_.begin(), order_.end(), 0);
   const auto each = static_cast<uint64_t>(options.read.size) * options.read.size * 3;
-  if (paths_.size() * each <= options.max_bytes) load_all(told);
+  if (sources_.size() * each <= options.max_bytes) load_all(told);
 }
 
 TrainingPictures::TrainingPictures(at::Tensor bytes)
@@ -73,8 +74,8 @@ void TrainingPictures::load_all(const Told& told) {
   constexpr size_t kAtOnce = 512;
   std::vector<at::Tensor> parts;
   std::vector<int64_t> good;
-  for (size_t first = 0; first < paths_.size(); first += kAtOnce) {
-    const size_t last = std::min(paths_.size(), first + kAtOnce);
+  for (size_t first = 0; first < sources_.size(); first += kAtOnce) {
+    const size_t last = std::min(sources_.size(), first + kAtOnce);
     std::vector<int64_t> which(order_.begin() + first, order_.begin() + last);
     PictureBatch batch = read(which);
     std::vector<int64_t> kept(which.size());
@@ -89,7 +90,7 @@ void TrainingPictures::load_all(const Told& told) {
     parts.push_back(kept.size() == which.size()
                         ? batch.bytes
                         : batch.bytes.index_select(0, at::tensor(kept, at::kLong)));
-    if (told) told(static_cast<int64_t>(last), static_cast<int64_t>(paths_.size()));
+    if (told) told(static_cast<int64_t>(last), static_cast<int64_t>(sources_.size()));
   }
   if (good.empty()) throw Error("", "no picture could be read");
   bytes_ = at::cat(parts);
@@ -97,9 +98,9 @@ void TrainingPictures::load_all(const Told& told) {
 }
 
 PictureBatch TrainingPictures::read(const std::vector<int64_t>& which) const {
-  std::vector<std::string> paths;
-  for (int64_t i : which) paths.push_back(paths_[order_[i]]);
-  return read_pictures(paths, options_.read);
+  std::vector<PictureSource> pictures;
+  for (int64_t i : which) pictures.push_back(sources_[order_[i]]);
+  return read_pictures(pictures, options_.read);
 }
 
 // Training goes on with a neighbour in place of a picture that cannot be read.
@@ -108,9 +109,9 @@ void TrainingPictures::replace_bad(PictureBatch& batch, const std::vector<int64_
   for (const BadPicture& bad : batch.bad) is_bad[bad.index] = true;
   const auto good = std::find(is_bad.begin(), is_bad.end(), false);
   for (const BadPicture& bad : batch.bad) {
-    const int64_t path = order_[which[bad.index]];
-    const auto known = [&](const BadPicture& b) { return b.index == path; };
-    if (std::none_of(bad_.begin(), bad_.end(), known)) bad_.push_back({path, bad.error});
+    const int64_t source = order_[which[bad.index]];
+    const auto known = [&](const BadPicture& b) { return b.index == source; };
+    if (std::none_of(bad_.begin(), bad_.end(), known)) bad_.push_back({source, bad.error});
     if (static_cast<int64_t>(bad_.size()) > options_.max_bad || good == is_bad.end()) {
       throw bad.error;
     }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "formats/error.h"
+#include "formats/picture_source.h"
 #include "lib/codec/pixels.h"
 
 namespace vq {
@@ -37,7 +38,7 @@ struct PictureBatch {
   std::vector<BadPicture> bad;  // in order
 };
 
-PictureBatch read_pictures(const std::vector<std::string>& paths, const ReadOptions& options);
+PictureBatch read_pictures(const std::vector<PictureSource>& pictures, const ReadOptions& options);
 
 class TrainingPictures {
  public:
@@ -49,7 +50,8 @@ class TrainingPictures {
   // Tells how many pictures of how many were read.
   using Told = std::function<void(int64_t done, int64_t total)>;
 
-  TrainingPictures(std::vector<std::string> paths, const Options& options, const Told& told = {});
+  TrainingPictures(std::vector<PictureSource> pictures, const Options& options,
+                   const Told& told = {});
   // For tests and for pictures that are tensors already: (N, S, S, 3) uint8.
   explicit TrainingPictures(at::Tensor bytes);
 
@@ -65,9 +67,9 @@ class TrainingPictures {
   PictureBatch read(const std::vector<int64_t>& which) const;
   void replace_bad(PictureBatch& batch, const std::vector<int64_t>& which);
 
-  std::vector<std::string> paths_;
+  std::vector<PictureSource> sources_;
   Options options_;
-  std::vector<int64_t> order_;  // picture number -> path
+  std::vector<int64_t> order_;  // picture number -> source
   at::Tensor bytes_;            // in memory only
   std::vector<BadPicture> bad_;
   std::vector<int64_t> next_which_;

@@ -73,11 +73,12 @@ class DatasetSide : public Side {
   void prefetch() {
     const size_t last = std::min(order_.size(), next_ + static_cast<size_t>(options_.batch));
     if (next_ == last) return;
-    std::vector<std::string> paths;
-    for (size_t i = next_; i < last; ++i) paths.push_back(set_.examples[order_[i]].path);
+    std::vector<PictureSource> pictures;
+    for (size_t i = next_; i < last; ++i) pictures.push_back(set_.examples[order_[i]].picture);
     const ReadOptions how{options_.size, options_.resize, options_.threads};
-    pending_ = std::async(std::launch::async,
-                          [paths = std::move(paths), how] { return read_pictures(paths, how); });
+    pending_ = std::async(std::launch::async, [pictures = std::move(pictures), how] {
+      return read_pictures(pictures, how);
+    });
   }
 
   Dataset set_;

@@ -24,6 +24,14 @@ need() {
   done
 }
 
+# need_python MODULE: sets `python` to one that has it, Debian's first. None is needed to build, so others may lack it.
+need_python() {
+  for python in /usr/bin/python3 python3; do
+    if "$python" -c "import $1" 2>/dev/null; then return; fi
+  done
+  skip "there is no python3 with $1 (Debian: python3-$1)"
+}
+
 # expect STATUS COMMAND...: runs it with its output in the files out and err.
 expect() {
   wanted=$1

@@ -79,7 +79,7 @@ TEST(Folder, ImagesInNaturalOrderOthersPassedOver) {
   touch(folder, {"img10.png", "img2.JPG", "img1.jpeg", "notes.txt", ".hidden.png", "b/c.ppm"});
   const Dataset dataset = open_dataset(folder.path());
   EXPECT_EQ(keys(dataset), (Strings{"b/c", "img1", "img2", "img10"}));
-  EXPECT_EQ(dataset.examples[2].path, folder / "img2.JPG");
+  EXPECT_EQ(dataset.examples[2].picture.path, folder / "img2.JPG");
   EXPECT_EQ(dataset.examples[0].label, -1);  // one image lies outside of the sub-folders
   EXPECT_TRUE(dataset.classes.empty());
 }
@@ -113,7 +113,7 @@ TEST(Folder, EveryMistakeHasItsSentence) {
   EXPECT_EQ(error_for(folder, "texts"),
             "texts: no PNG, JPEG or PPM image among the 2 files in the folder");
   EXPECT_EQ(error_for(folder, "twice"), "twice/a.png: its key \"a\" is that of twice/a.jpg");
-  EXPECT_NE(error_for(folder, "x.bin").find("expected a folder, a .jsonl list or a PNG"),
+  EXPECT_NE(error_for(folder, "x.bin").find("expected a folder, a list (.jsonl, .csv"),
             std::string::npos);
 }
 
@@ -143,7 +143,7 @@ TEST(List, MembersAreReadAndTheRestIsPassedOn) {
            "\"\",\"one\"],\"key\":\"k\",\"id\":\"kept\"}\n"
            "{\"file\":\"./p/3.png\",\"caption\":null,\"captions\":\"three\"}");
   ASSERT_EQ(keys(dataset), (Strings{"7", "k", "p/3"}));
-  EXPECT_EQ(dataset.examples[0].path, folder / "p/1.png");
+  EXPECT_EQ(dataset.examples[0].picture.path, folder / "p/1.png");
   EXPECT_EQ(dataset.examples[0].captions, (Strings{"a bird"}));
   EXPECT_EQ(dump_json(dataset.examples[0].more), R"({"source":{"x":[1]},"file":"kept"})");
   EXPECT_EQ(dataset.examples[1].captions, (Strings{"one", "two lines"}));
@@ -171,7 +171,7 @@ TEST(List, AbsolutePathsStandAsTheyAre) {
   const TempFolder folder;
   touch(folder, {"1.png"});
   const Dataset dataset = list(folder, "{\"image\":\"" + (folder / "1.png") + "\",\"key\":\"a\"}");
-  EXPECT_EQ(dataset.examples[0].path, folder / "1.png");
+  EXPECT_EQ(dataset.examples[0].picture.path, folder / "1.png");
 }
 
 TEST(List, EveryMistakeNamesItsLine) {

@@ -5,6 +5,7 @@
 #include "formats/token_frames.h"
 #include "tests/golden/token_grid_parts.h"
 #include "tests/unit/temp_folder.h"
+#include "tests/unit/torch_files.h"
 
 namespace vq {
 namespace {
@@ -19,6 +20,14 @@ TEST(Detect, FirstBytesTell) {
   EXPECT_EQ(of("P6\n2 2\n255\n"), Format::ppm);
   EXPECT_EQ(of("PK\x03\x04"), Format::zip);
   EXPECT_EQ(of("\x1f\x8b\x08"), Format::gzip);
+  EXPECT_EQ(of(as_text(torch_files::archive("N"))), Format::torch);
+  torch_files::ZipMaker script;  // begins with a tensor
+  script.add("s/data/0", "1234");
+  EXPECT_EQ(of(as_text(script.finish())), Format::torch);
+  torch_files::ZipMaker other;
+  other.add("data.pkl", "");
+  EXPECT_EQ(of(as_text(other.finish())), Format::zip);
+  EXPECT_EQ(of("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."), Format::torch_legacy);
   EXPECT_EQ(of("\x10\0\0\0\0\0\0\0{\"a\":{}}"sv), Format::safetensors);
   EXPECT_EQ(of("  {\"image\":\"a.png\"}\n"), Format::json);
   EXPECT_EQ(of("[1]"), Format::json);
@@ -53,6 +62,7 @@ TEST(Detect, WordsAndHints) {
   EXPECT_EQ(hint_for(Format::token_grid, Format::png), "to turn images into tokens, use vq-encode");
   EXPECT_EQ(hint_for(Format::png, Format::token_text), "to turn tokens into images, use vq-decode");
   EXPECT_EQ(hint_for(Format::token_grid, Format::text), "");
+  EXPECT_NE(hint_for(Format::torch, Format::torch_legacy).find("torch.save"), std::string::npos);
 }
 
 }  // namespace

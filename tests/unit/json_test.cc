@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "formats/error.h"
 #include "tests/unit/temp_folder.h"
 
 namespace vq {
@@ -71,6 +72,13 @@ TEST(Json, SaysWhatIsWrongAndWhere) {
   EXPECT_NE(refused("\"\xff\""), "no error");
   EXPECT_NE(refused("[1e999]"), "no error");
   EXPECT_EQ(refused(std::string("[\"\0\"]", 5)).find('\0'), std::string::npos);
+}
+
+TEST(Json, NothingIsPassedOverBeforeOrBehindTheValue) {
+  using namespace std::string_view_literals;
+  for (const std::string_view text : {"{}\0junk"sv, "{\"a\":1.5}\0"sv, "\xEF\xBB\xBF{}"sv}) {
+    EXPECT_THROW(parse_json(text, "here"), Error);
+  }
 }
 
 TEST(Json, NestingHasALimit) {

@@ -39,7 +39,7 @@ TEST_F(PictureWriterTest, AFolderIsADataSetAgain) {
   EXPECT_EQ(set.examples[0].label, 3);
   EXPECT_EQ(set.examples[0].more["seed"], 7);
   EXPECT_EQ(set.examples[1].captions.size(), 2u);
-  EXPECT_EQ(read_image(set.examples[1].path).rgb[0], 20);
+  EXPECT_EQ(read_image(set.examples[1].picture.path).rgb[0], 20);
 
   const PngText text = read_png_text(path("out/bird/1.png"));
   const auto has = [&](const char* key, const char* value) {

@@ -11,8 +11,8 @@ namespace {
 class PicturesTest : public testing::Test {
  protected:
   // Pictures of one colour each: picture i is grey i. Number `broken` is not a picture.
-  std::vector<std::string> write_pictures(int count, int broken = -1) {
-    std::vector<std::string> paths;
+  std::vector<PictureSource> write_pictures(int count, int broken = -1) {
+    std::vector<PictureSource> paths;
     for (int i = 0; i < count; ++i) {
       const std::string name = std::to_string(i) + ".png";
       if (i == broken) {

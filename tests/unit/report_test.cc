@@ -13,6 +13,7 @@
 #include "formats/image.h"
 #include "formats/safetensors.h"
 #include "formats/token_grid.h"
+#include "tests/unit/torch_files.h"
 
 namespace vq {
 namespace {
@@ -119,6 +120,35 @@ TEST_F(Report, Safetensors) {
   std::filesystem::resize_file(path("m.safetensors"),
                                std::filesystem::file_size(path("m.safetensors")) - 1);
   EXPECT_EQ(report_on(path("m.safetensors"))["whole"], false);
+}
+
+TEST_F(Report, TorchArchive) {
+  using namespace torch_files;
+  const Bytes bytes = archive(everything(), everything_storages());
+  const Json r = report_on(write("m.pth", std::string(as_text(bytes))));
+  EXPECT_EQ(r["kind"], "PyTorch archive");
+  EXPECT_EQ(r["whole"], true) << r;
+  EXPECT_EQ(r["parameters"], 10);
+  EXPECT_EQ(r["dtypes"], Json::parse(R"({"F16":2,"F32":8})"));
+  EXPECT_EQ(r["parts"]["model"]["tensors"], 2);
+  EXPECT_EQ(r["values"]["epoch"], 300);
+  EXPECT_EQ(r["tensors"][0]["name"], "model.a.weight");
+  EXPECT_EQ(r["tensors"][2]["dtype"], "F16");
+  const std::string text = report_text(r, {.tensors = true});
+  for (const char* part :
+       {"m.pth: PyTorch archive\n", "parameters     10\n",
+        "parts          half: 1 tensors, 2 numbers\n", "values         epoch = 300\n",
+        "                 rate = 1.0\n", "  model.a.weight  F32   2 x 3\n"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  }
+
+  const Json cut = report_on(write("cut.pth", std::string(as_text(bytes)).substr(0, 400)));
+  EXPECT_EQ(cut["kind"], "PyTorch archive");
+  EXPECT_EQ(cut["whole"], false);
+  const Bytes unchecked = archive("N", everything_storages(), {.checksums = false});
+  EXPECT_TRUE(report_on(write("u.pth", std::string(as_text(unchecked))))["whole"].is_null());
+  const Bytes evil = archive(call(global("os", "system"), {torch_files::text("true")}));
+  EXPECT_EQ(report_on(write("evil.pth", std::string(as_text(evil))))["whole"], false);
 }
 
 TEST_F(Report, Pictures) {

@@ -103,6 +103,19 @@ TEST(TokenGrid, LinesMayBeFilteredAndMoved) {
   EXPECT_EQ(sorted.where(), "m: line 50 (k/49)");
 }
 
+// A header line that announces no [mask], between records that have some: order means nothing.
+TEST(TokenText, ARecordsOwnColumnSaysWhetherItMayBeMasked) {
+  const std::string masked = "a\t1x2:4_:\t1 _\t{}\n", plain = "b\t1x2:4:\t1 2\t{}\n";
+  const std::string header =
+      R"(#{"format":"vq-token-grid","version":1,)"
+      R"("height":1,"width":2,"codebook_size":4,"mask":false})"
+      "\n";
+  for (const std::string& text : {masked + header + masked, header + plain + masked}) {
+    TokenReader reader = reader_of({text.begin(), text.end()});
+    EXPECT_EQ(all_of(reader).size(), 2u) << text;
+  }
+}
+
 TEST(TokenGrid, HistoryMayBeLeftOut) {
   GridHeader header = kHeader, other = kHeader;
   header.history.push_back({{"tool", "vq-sample"}, {"arguments", {"-b", "1"}}});

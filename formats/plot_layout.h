@@ -1,0 +1,46 @@
+// Where the parts of one panel of a plot go: margins by what the labels need, the legend in rows.
+//
+// Laws: the box stays inside the panel however small that is; legend entries do not overlap each
+// other or the box.                                                          (plot_layout_test.cc)
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "formats/plot.h"
+
+namespace vq {
+
+constexpr int kLegendSample = 20;  // pixels of line before the name, at scale 1
+constexpr size_t kDiagonalEntry = static_cast<size_t>(-1), kTextEntry = static_cast<size_t>(-2);
+
+struct LegendEntry {
+  size_t series = 0;  // its number, or kDiagonalEntry, or kTextEntry ("and 3 more")
+  std::string text;
+  int left = 0, top = 0, text_left = 0;
+};
+
+struct PanelLayout {
+  int scale = 1;  // of letters and lines
+  Frame frame;
+  std::string x_label, y_label;  // as much as fits
+  int x_label_top = 0, y_label_left = 0;
+  std::vector<LegendEntry> legend;
+};
+
+// The panel has the columns left..right-1 of the picture; its box begins no higher than `top`.
+struct PanelPlace {
+  int left = 0, right = 0;
+  const PlotOptions& options;
+  int top = 0;
+};
+PanelLayout lay_out_panel(const Panel& panel, const PanelPlace& place);
+
+void draw_title(Image& image, const PlotOptions& options);
+
+// The text in at most `columns` letters, dots in place of its middle: names often differ at the
+// end.
+std::string cut_text(const std::string& utf8, int columns);
+
+}  // namespace vq
