@@ -187,7 +187,7 @@ class PanelDrawing {
   Image& image_;
   const Panel& panel_;
   const PanelLayout& l_;
-  const Frame& frame_;
+  const PlotFrame& frame_;
   const int scale_;
   double heaviest_ = 0;  // of all points
 };
@@ -221,7 +221,7 @@ std::vector<PanelLayout> lay_out_panels(const std::vector<Panel>& panels,
 
 Colour series_colour(size_t number) { return kColours[number % kColourCount]; }
 
-Frame frame_of(const Panel& panel, const PlotOptions& options) {
+PlotFrame frame_of(const Panel& panel, const PlotOptions& options) {
   return lay_out_panel(panel, {0, options.width, options}).frame;
 }
 

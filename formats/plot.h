@@ -42,7 +42,7 @@ struct PlotOptions {
 };
 constexpr int kSmallestPlot = 160, kLargestPlot = 8192;  // of width and height
 
-struct Frame {
+struct PlotFrame {
   Axis x, y;
   double left = 0, top = 0, right = 0, bottom = 0;  // of the box, in pixels of the panel
   double pixel_x(double value) const { return left + x.share(value) * (right - left); }
@@ -50,7 +50,7 @@ struct Frame {
 };
 
 // Of a panel that has the whole picture to itself.
-Frame frame_of(const Panel& panel, const PlotOptions& options = {});
+PlotFrame frame_of(const Panel& panel, const PlotOptions& options = {});
 
 Colour series_colour(size_t number);
 

@@ -23,7 +23,7 @@ struct LegendEntry {
 
 struct PanelLayout {
   int scale = 1;  // of letters and lines
-  Frame frame;
+  PlotFrame frame;
   std::string x_label, y_label;  // as much as fits
   int x_label_top = 0, y_label_left = 0;
   std::vector<LegendEntry> legend;

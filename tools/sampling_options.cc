@@ -15,6 +15,10 @@ std::vector<cli::Option> order_rows(SamplingArgs& a) {
        .target = &a.steps, .min = 0, .max = 100000, .group = group,
        .more = "May be fewer or more than the model was trained with. Orders that count tokens "
                "take away [mask] as the model's schedule would at evenly spaced times."},
+      {.name = "spacing", .value = "SHAPE", .help = "how the times of the steps are spread",
+       .target = &a.spacing, .choices = {"even", "cosine"}, .group = group,
+       .more = "cosine takes short steps first, when least is known, and long ones later: better "
+               "with few steps."},
       {.name = "tokens-per-step", .value = "Z",
        .help = "tokens that become final in a step, 0: by --steps",
        .target = &a.tokens_per_step, .min = 0, .max = 65536, .group = group,
@@ -128,6 +132,13 @@ Guidance guidance_of(const SamplingArgs& args, double scale) {
 }
 
 void check_steps(const SamplingArgs& args) {
+  if (args.spacing != "even") {
+    const char* why = args.tokens_per_step > 0            ? "does nothing with --tokens-per-step"
+                      : args.order == "first-hitting"     ? "does nothing with first-hitting"
+                      : args.stride_posterior != "exact" ? "does not go with one-step strides"
+                                                          : nullptr;
+    if (why != nullptr) throw Error::usage("--spacing", why);
+  }
   if (args.tokens_per_step == 0) return;
   if (args.order == "ancestral" || args.order == "remask") {
     throw Error::usage("--tokens-per-step",
@@ -218,6 +229,7 @@ JobOptions sampling_options(const cli::Parsed& parsed, const SamplingArgs& args,
   o.order = parse_order(args.order);
   o.tokens_per_step = args.tokens_per_step;
   o.steps = args.steps;
+  o.spacing = args.spacing == "cosine" ? Spacing::cosine : Spacing::even;
   o.one_step_posterior = args.stride_posterior == "one-step";
   if (o.steps == 0 && o.order != Order::first_hitting) {
     o.steps = suggested.value("steps", 0);
@@ -251,6 +263,7 @@ Json sampling_history(const SamplerOptions& o) {
     entry["guidance_interval"] = {o.guidance.low, o.guidance.high};
     entry["guide"] = o.guidance.on_posterior ? "posterior" : "x0";
   }
+  if (o.spacing == Spacing::cosine) entry["spacing"] = "cosine";
   if (o.one_step_posterior) entry["stride_posterior"] = "one-step";
   if (o.order == Order::purity) {
     entry["purity_weight"] = o.purity_weight;

@@ -19,7 +19,7 @@ struct SamplingArgs {
   std::string guidance_schedule = "constant", guidance_interval = "0,1", guide = "x0";
   std::string null = "learned", negative;
   std::string order = "ancestral", purity_norm = "none", remask_rule = "cap";
-  std::string stride_posterior = "exact";
+  std::string stride_posterior = "exact", spacing = "even";
   double purity_weight = 1, confidence_noise = 4.5, remask_strength = 0.02;
 };
 

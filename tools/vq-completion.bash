@@ -107,6 +107,7 @@ force	f	nothing	-
 trace	-	file	-
 every	-	value	-
 steps	-	value	-
+spacing	-	words	even cosine
 tokens-per-step	-	value	-
 order	-	words	ancestral random purity confidence halton first-hitting remask
 purity-weight	-	value	-

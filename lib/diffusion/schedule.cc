@@ -126,11 +126,14 @@ int Schedule::time_of_mask_share(double share) const {
   return best;
 }
 
-std::vector<double> Schedule::sampling_times(int steps) const {
+std::vector<double> Schedule::sampling_times(int steps, Spacing spacing) const {
   if (steps < 1) throw Error::usage("--steps", "at least 1 is needed");
   std::vector<double> times;
-  for (int i = 0; i <= steps; ++i)
-    times.push_back(timesteps() * (1 - static_cast<double>(i) / steps));
+  for (int i = 0; i <= steps; ++i) {
+    const double done = static_cast<double>(i) / steps;
+    times.push_back(timesteps() *
+                    (spacing == Spacing::even ? 1 - done : std::cos(std::numbers::pi / 2 * done)));
+  }
   times.back() = 0;
   return times;
 }

@@ -27,6 +27,12 @@ struct Transition {
   double alpha_bar_t, beta_bar_t, gamma_bar_t;  // 0 -> t
 };
 
+// How far apart the times of a sampling run lie, t_i of n steps:
+//   even    T (1 - i / n)
+//   cosine  T cos(pi/2 i/n): short steps first, when least is known, and long ones later; with a
+//           linear gamma_bar the share of [mask] then falls as MaskGIT's does (Chang et al. 2022)
+enum class Spacing { even, cosine };
+
 class Schedule {
  public:
   // Names:
@@ -65,8 +71,8 @@ class Schedule {
   // over t).
   int time_of_mask_share(double share) const;
 
-  // Times T = t_0 > t_1 > ... > t_n = 0 of a sampling run with n steps, evenly spaced.
-  std::vector<double> sampling_times(int steps) const;
+  // Times T = t_0 > t_1 > ... > t_n = 0 of a sampling run with n steps.
+  std::vector<double> sampling_times(int steps, Spacing spacing = Spacing::even) const;
 
  private:
   std::string name_;

@@ -25,9 +25,10 @@ void check(const DiffusionModel& model, const Request& request, const SamplerOpt
   if (request.time > model.schedule().timesteps())
     throw Error("", "the time to start from lies beyond the model's last step");
   if (options.one_step_posterior &&
-      (options.order != Order::ancestral || request.tokens.defined())) {
+      (options.spacing != Spacing::even || options.order != Order::ancestral ||
+       request.tokens.defined())) {
     throw Error::usage("--stride-posterior",
-                       "one-step goes with --order ancestral only, from nothing");
+                       "one-step goes with --order ancestral and even spacing only, from nothing");
   }
   if (!options.guidance.on_posterior || options.guidance.off()) return;
   if (options.order != Order::ancestral)
@@ -64,7 +65,7 @@ std::vector<double> SamplingRun::times() const {
   const int whole = options.steps > 0 ? options.steps : model.schedule().timesteps();
   const double share = from / model.schedule().timesteps();
   const int steps = std::max(1, static_cast<int>(std::lround(whole * share)));
-  std::vector<double> list = model.schedule().sampling_times(steps);
+  std::vector<double> list = model.schedule().sampling_times(steps, options.spacing);
   for (double& t : list) t *= share;
   return list;
 }

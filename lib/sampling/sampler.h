@@ -39,6 +39,7 @@ struct SamplerOptions {
   // falls as the model's gamma_bar does at evenly spaced times. 0: as many as the model was trained
   // with, or one token a step with first-hitting.
   int steps = 0;
+  Spacing spacing = Spacing::even;  // of the steps' times; not of first-hitting
   int64_t tokens_per_step = 0;  // the paper's Delta z instead of steps; 0: by steps
   Order order = Order::ancestral;
   // The released code's "fast" mode, for comparison: it visits every k-th step, k = T / steps, but

@@ -59,6 +59,9 @@ for header in $(ours -name '*.h'); do
        !/^\/\// { exit } /[.:?]/ { sentence = 1 } END { exit bad || !sentence }' "$header" || echo "$header"
 done | rule "a header begins with a plain sentence that says what it is"
 
+find formats lib tools -name '*.h' | xargs sed -nE 's/^(struct|class|enum class) ([A-Za-z]+)( final)?( :[^{;]*)? \{.*/\2/p' | sort | uniq -d |
+  rule "a type's name is used once: two of one name are one to the linker, which takes either's functions"
+
 for tool in tools/vq-*.cc; do
   [ -e "$tool" ] || continue
   name=$(basename "$tool" .cc)

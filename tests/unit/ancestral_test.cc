@@ -54,11 +54,11 @@ Table table_of(testing::Oracle& oracle, const Grid& x, double s, double t, doubl
 }
 
 void expect_chain(const std::string& schedule, int height, int width, int codes, int timesteps,
-                  int steps, double temperature = 1) {
+                  int steps, double temperature = 1, Spacing spacing = Spacing::even) {
   const auto model = testing::chain_model(height, width, codes, timesteps, schedule);
   testing::Oracle oracle(*model);
   Chances now = {{testing::all_masked(*model), 1.0}};
-  const auto times = model->schedule().sampling_times(steps);
+  const auto times = model->schedule().sampling_times(steps, spacing);
   for (size_t i = 0; i + 1 < times.size(); ++i) {
     now = step(now, [&](const Grid& x) {
       return table_of(oracle, x, times[i + 1], times[i], 1 / temperature, nullptr);
@@ -66,6 +66,7 @@ void expect_chain(const std::string& schedule, int height, int width, int codes,
   }
   SamplerOptions options;
   options.steps = steps, options.seed = 5, options.truncation.temperature = temperature;
+  options.spacing = spacing;
   testing::expect_chances(*model, options, now,
                           schedule + " K " + std::to_string(codes) + " T " +
                               std::to_string(timesteps) + " steps " + std::to_string(steps));
@@ -85,6 +86,11 @@ TEST(Ancestral, FollowsEquation5WithFewerAndMoreSteps) {
   expect_chain("linear", 1, 2, 3, 2, 7);
   expect_chain("replace", 1, 3, 3, 8, 3);
   expect_chain("replace", 2, 1, 3, 3, 5);
+}
+
+TEST(Ancestral, FollowsEquation5AtTimesThatAreNotEven) {
+  expect_chain("linear", 1, 2, 3, 8, 3, 1, Spacing::cosine);
+  expect_chain("replace", 1, 2, 3, 5, 4, 1, Spacing::cosine);
 }
 
 TEST(Ancestral, FollowsEquation5OfASharpenedGuess) {

@@ -37,7 +37,7 @@ std::pair<int, int> rows_of(const Image& image, double x, Colour colour) {
 
 TEST(Plot, APointIsDrawnAtItsPixel) {
   const Panel panel = panel_of({{"a", {1, 2, 4}, {10, 30, -20}, {}, {}}});
-  const Frame frame = frame_of(panel);
+  const PlotFrame frame = frame_of(panel);
   const Image image = draw_plot({panel});
   EXPECT_EQ(image.width, 960);
   EXPECT_EQ(image.height, 640);
@@ -62,7 +62,7 @@ TEST(Plot, PointsAreJoinedInTheOrderOfX) {
 
 TEST(Plot, ErrorBarsReachFromValueLessErrorToValuePlusError) {
   const Panel panel = panel_of({{"a", {1, 2}, {10, 20}, {3, kNan}, {}}});
-  const Frame frame = frame_of(panel);
+  const PlotFrame frame = frame_of(panel);
   EXPECT_LT(frame.y.range.low, 7) << "the axis has room for them";
   const Image image = draw_plot({panel});
   const auto rows = rows_of(image, frame.pixel_x(1), series_colour(0));
@@ -74,7 +74,7 @@ TEST(Plot, ErrorBarsReachFromValueLessErrorToValuePlusError) {
 
 TEST(Plot, WhatIsNotANumberIsLeftOutAndInterruptsTheLine) {
   const Panel panel = panel_of({{"a", {1, 2, 3, kNan}, {10, kNan, 30, 500}, {}, {}}});
-  const Frame frame = frame_of(panel);
+  const PlotFrame frame = frame_of(panel);
   EXPECT_LT(frame.y.range.high, 40);
   const Image image = draw_plot({panel});
   EXPECT_EQ(colour_at(image, frame.pixel_x(3), frame.pixel_y(30)), series_colour(0));
@@ -87,7 +87,7 @@ TEST(Plot, OnePointAndEqualValuesHaveRoomAroundThem) {
     const Panel one = panel_of({{"a", {y}, {y}, {0}, {}}});
     const Panel equal = panel_of({{"a", {1, 2, 3}, {y, y, y}, {}, {}}});
     for (const Panel& panel : {one, equal}) {
-      const Frame frame = frame_of(panel);
+      const PlotFrame frame = frame_of(panel);
       const double x = frame.pixel_x(panel.series[0].x[0]);
       EXPECT_NEAR(frame.pixel_y(y), (frame.top + frame.bottom) / 2, 1);
       EXPECT_EQ(colour_at(draw_plot({panel}), x, frame.pixel_y(y)), series_colour(0));
@@ -97,7 +97,7 @@ TEST(Plot, OnePointAndEqualValuesHaveRoomAroundThem) {
 
 TEST(Plot, HeavierPointsHaveLargerMarks) {
   const Panel panel = panel_of({{"a", {1, 2}, {1, 1}, {}, {100, 10000}}});
-  const Frame frame = frame_of(panel);
+  const PlotFrame frame = frame_of(panel);
   const Image image = draw_plot({panel});
   const auto height = [&](double x) {
     const auto rows = rows_of(image, frame.pixel_x(x), series_colour(0));
@@ -109,7 +109,7 @@ TEST(Plot, HeavierPointsHaveLargerMarks) {
 TEST(Plot, BarsThatLeaveAFixedRangeEndAtTheBox) {
   Panel panel = panel_of({{"a", {0.5}, {1}, {0.5}, {}}});
   panel.x_range = panel.y_range = Range{0, 1};
-  const Frame frame = frame_of(panel);
+  const PlotFrame frame = frame_of(panel);
   const auto rows = rows_of(draw_plot({panel}), frame.pixel_x(0.5), series_colour(0));
   EXPECT_NEAR(rows.second, frame.pixel_y(0.5), 1.5);
   EXPECT_GT(rows.first, frame.top - 8);

@@ -149,6 +149,12 @@ TEST(Schedule, SamplingTimesRunFromTheLastToZero) {
   const Schedule schedule = Schedule::make("linear", 100, 16);
   EXPECT_EQ(schedule.sampling_times(4), (std::vector<double>{100, 75, 50, 25, 0}));
   EXPECT_EQ(schedule.sampling_times(200).size(), 201u);
+  const std::vector<double> cosine = schedule.sampling_times(3, Spacing::cosine);
+  ASSERT_EQ(cosine.size(), 4u);
+  EXPECT_EQ(cosine[0], 100);
+  EXPECT_NEAR(cosine[1], 50 * std::sqrt(3.0), 1e-12);
+  EXPECT_NEAR(cosine[2], 50, 1e-12);
+  EXPECT_EQ(cosine[3], 0);
   EXPECT_EQ(schedule.table_row(100), 99);
   EXPECT_EQ(schedule.table_row(0.2), 0);
   EXPECT_EQ(schedule.table_row(1), 0);

@@ -13,6 +13,7 @@ differs() {
   if cmp -s without with; then fail "with $base, $* changes nothing"; fi
 }
 from --steps 4
+differs --spacing cosine
 differs --guidance 3
 differs --top-p 0.3
 differs --top-k 2

@@ -43,3 +43,7 @@ try -g 2 --guidance-interval 0.9,0.1
 try --init ''
 try --trace ''
 try --order best
+# Times that nobody looks at.
+try --spacing cosine --order random --tokens-per-step 2
+try --spacing cosine --order first-hitting
+try --spacing cosine --stride-posterior one-step
