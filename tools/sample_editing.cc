@@ -80,8 +80,8 @@ Extent parse_extent(const std::string& text) {
 
 Canvas canvas_of(const EditingArgs& args, const DenoiserConfig& own, const GridHeader* init) {
   const Extent e = parse_extent(args.extend);
-  Canvas canvas{e.height, e.width, args.overlap, {}};
-  if (canvas.overlap == 0) canvas.overlap = std::min(own.grid_height, own.grid_width) / 2;
+  Canvas canvas{e.height, e.width, {}, {}};
+  const int64_t half = std::min(own.grid_height, own.grid_width) / 2;
   if (init != nullptr) {
     Area& given = canvas.given;
     given.height = init->height, given.width = init->width;
@@ -95,9 +95,8 @@ Canvas canvas_of(const EditingArgs& args, const DenoiserConfig& own, const GridH
   } else if (e.row >= 0) {
     throw Error::usage("--extend", "+ROW+COLUMN places --init: give it too");
   }
-  // For its checks, before a model's first step.
-  plan_windows(e.height, e.width, {0, 0, own.grid_height, own.grid_width}, canvas.overlap,
-               canvas.given);
+  canvas.windows = plan_windows(e.height, e.width, {0, 0, own.grid_height, own.grid_width},
+                                args.overlap > 0 ? args.overlap : half, canvas.given);
   return canvas;
 }
 

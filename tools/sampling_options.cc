@@ -14,7 +14,7 @@ std::vector<cli::Option> order_rows(SamplingArgs& a) {
       {.name = "steps", .value = "N", .help = "inference steps, 0: as the model suggests",
        .target = &a.steps, .min = 0, .max = 100000, .group = group,
        .more = "May be fewer or more than the model was trained with. Orders that count tokens "
-               "take away [mask] as the model's schedule would at evenly spaced times."},
+               "take away [mask] as the model's schedule would at the same times."},
       {.name = "spacing", .value = "SHAPE", .help = "how the times of the steps are spread",
        .target = &a.spacing, .choices = {"even", "cosine"}, .group = group,
        .more = "cosine takes short steps first, when least is known, and long ones later: better "

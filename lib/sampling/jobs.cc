@@ -118,13 +118,9 @@ at::Tensor sample_request(const DiffusionModel& model, const JobOptions& options
     if (!jobs[0].record.tokens.empty()) start_jobs(model, options, jobs, request);
     return sample(model, request, options.sampler, nullptr, each_step);
   }
-  const auto& own = model.config().denoiser;
   request.tokens = empty_canvas(model, options, jobs);
-  const auto windows =
-      plan_windows(canvas.height, canvas.width, {0, 0, own.grid_height, own.grid_width},
-                   canvas.overlap, canvas.given);
-  return sample_windows(model, request, canvas.height, canvas.width, windows, options.sampler,
-                        nullptr, each_step);
+  return sample_windows(model, request, canvas.height, canvas.width, canvas.windows,
+                        options.sampler, nullptr, each_step);
 }
 
 }  // namespace

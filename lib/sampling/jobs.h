@@ -39,8 +39,8 @@ Prompt prompt_of(const TokenRecord& record, const Condition& condition);
 // Grids larger than the model's, made window by window (windows.h).
 struct Canvas {
   int64_t height = 0, width = 0;  // 0: the model's own size, one window
-  int64_t overlap = 0;            // of neighbouring windows
   Area given;                     // where the tokens lie that a record starts from
+  std::vector<Area> windows;      // of plan_windows()
 };
 
 struct JobOptions {

@@ -36,7 +36,7 @@ Order parse_order(const std::string& word);  // throws vq::Error (usage)
 
 struct SamplerOptions {
   // Steps of a whole run; a canvas that starts later takes its share of them. The number of [mask]
-  // falls as the model's gamma_bar does at evenly spaced times. 0: as many as the model was trained
+  // falls as the model's gamma_bar does at their times. 0: as many as the model was trained
   // with, or one token a step with first-hitting.
   int steps = 0;
   Spacing spacing = Spacing::even;  // of the steps' times; not of first-hitting

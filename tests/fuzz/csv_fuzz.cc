@@ -1,7 +1,5 @@
 // Any bytes as a CSV or TSV list of images: rows as long as the first, unique keys, or a vq::Error.
 // The first byte chooses the separator.
-#include <unistd.h>
-
 #include <cstdlib>
 #include <set>
 #include <string>
@@ -9,21 +7,7 @@
 #include "formats/csv.h"
 #include "formats/dataset.h"
 #include "formats/error.h"
-
-namespace {
-
-// A folder with one file in it, called "a", for lists that go through.
-const std::string& folder() {
-  static const std::string path = [] {
-    std::string name = "/tmp/vq-csv-fuzz-XXXXXX";
-    if (!::mkdtemp(name.data())) std::abort();
-    vq::write_file(name + "/a", {}, true);
-    return name;
-  }();
-  return path;
-}
-
-}  // namespace
+#include "tests/fuzz/one_file_folder.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
@@ -42,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     vq::Input input = vq::Input::memory(bytes, "list");
     const auto format = tabs ? vq::DatasetFormat::tsv : vq::DatasetFormat::csv;
-    const vq::Dataset dataset = vq::read_list(input, folder(), format);
+    const vq::Dataset dataset = vq::read_list(input, vq::fuzz::one_file_folder(), format);
     std::set<std::string> keys;
     for (const vq::Example& example : dataset.examples) {
       if (example.key.empty() || !keys.insert(example.key).second) std::abort();

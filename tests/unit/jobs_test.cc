@@ -84,7 +84,8 @@ TEST(Jobs, StartFromTheirTokensAndKeepWhatIsNotFree) {
 TEST(Jobs, MakeACanvasAroundTheirTokens) {
   const auto model = label_model();
   JobOptions options;
-  options.canvas = {5, 3, 1, {2, 1, 2, 2}};
+  const Area own = {0, 0, 2, 2}, given = {2, 1, 2, 2};
+  options.canvas = {5, 3, given, plan_windows(5, 3, own, 1, given)};
   std::vector<Job> jobs = cats(*model, 2);
   for (Job& job : jobs) job.record.tokens = {0, 1, 2, 3};
   sample_jobs(*model, options, jobs);
@@ -95,7 +96,7 @@ TEST(Jobs, MakeACanvasAroundTheirTokens) {
     for (const int32_t token : t) EXPECT_LT(token, 5);
   }
   // From nothing, and with freed cells.
-  options.canvas.given = {};
+  options.canvas = {5, 3, {}, plan_windows(5, 3, own, 1, {})};
   std::vector<Job> empty = cats(*model, 1);
   sample_jobs(*model, options, empty);
   EXPECT_EQ(empty[0].record.tokens.size(), 15u);
