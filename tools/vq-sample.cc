@@ -137,11 +137,13 @@ int run(const vq::cli::Context& context) {
   const at::Device device = vq::open_device(args.device);
   vq::set_threads(args.threads);
   const auto model = vq::DiffusionModel::load(args.model, device);
+  const vq::Precision precision = vq::choose_precision(args.dtype, device);
+  model->make_engine(precision);
   return sample(context, *model, given,
                 {.count = args.count,
                  .batch = args.batch,
                  .shard = shard,
-                 .precision = vq::choose_precision(args.dtype, device)});
+                 .precision = precision});
 }
 
 }  // namespace

@@ -104,6 +104,12 @@ std::unique_ptr<DiffusionModel> DiffusionModel::load(const std::string& path, at
 
 at::Device DiffusionModel::device() const { return parameters_.entries().front().tensor.device(); }
 
+void DiffusionModel::make_engine(Precision precision) {
+  engine_.reset();
+  if (precision == Precision::bf16 && DenoiserEngine::serves(device()))
+    engine_ = std::make_unique<DenoiserEngine>(*denoiser_);
+}
+
 std::vector<NamedTensor> DiffusionModel::constants() const {
   std::vector<double> alpha, gamma;
   for (int t = 1; t <= schedule_->timesteps(); ++t) {

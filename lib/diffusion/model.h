@@ -14,7 +14,9 @@
 #include "formats/token_grid.h"
 #include "lib/condition/condition.h"
 #include "lib/diffusion/denoiser.h"
+#include "lib/diffusion/engine.h"
 #include "lib/diffusion/schedule.h"
+#include "lib/runtime/device.h"
 #include "lib/weights/model_file.h"
 #include "lib/weights/parameters.h"
 
@@ -50,6 +52,11 @@ class DiffusionModel {
   const std::string& identity() const { return identity_; }  // of the file it was loaded from
   at::Device device() const;
 
+  // Makes sampling fast where it can be (diffusion/engine: bf16 on a CPU that multiplies it); its
+  // weights are those of this moment. What is sampled then differs by rounding only.
+  void make_engine(Precision precision);
+  const DenoiserEngine* engine() const { return engine_.get(); }  // null: there is none
+
   // What save() writes beside the weights.
   std::vector<NamedTensor> constants() const;
   void save(const std::string& path, const std::vector<NamedTensor>& weights, const Json& history,
@@ -63,6 +70,7 @@ class DiffusionModel {
   std::unique_ptr<Condition> condition_;
   std::unique_ptr<Denoiser> denoiser_;
   std::unique_ptr<Schedule> schedule_;
+  std::unique_ptr<DenoiserEngine> engine_;
   std::string identity_;
 };
 
