@@ -62,34 +62,39 @@ const at::Tensor& DenoiserEngine::Adaptive::with(const std::vector<int64_t>& row
   return values;
 }
 
-bool DenoiserEngine::serves(at::Device device) { return device.is_cpu() && has_avx512_bf16(); }
+bool DenoiserEngine::serves(at::Device device, Precision precision) {
+  return precision != Precision::fp32 && device.is_cpu() && has_avx512_bf16();
+}
 
-DenoiserEngine::DenoiserEngine(const Denoiser& denoiser)
+DenoiserEngine::DenoiserEngine(const Denoiser& denoiser, Precision precision)
     : denoiser_(denoiser), heads_(denoiser.config().heads) {
   const at::NoGradGuard no_grad;
   const int64_t width = denoiser.config().width;
+  const auto product = [&](const Linear& layer, double factor = 1, double bias_factor = 1) {
+    return Product(layer, kTypicalRows, precision, factor, bias_factor);
+  };
   for (const Block& block : denoiser.blocks()) {
     Layer layer;
     layer.block = &block;
     layer.norm_self = Adaptive(block.norm_self);
     if (layers_.size() + 1 < denoiser.blocks().size()) {
-      layer.qkv = Product(block.self.qkv, kTypicalRows);
+      layer.qkv = product(block.self.qkv);
     } else {
-      layer.last_query = Product(rows_of(block.self.qkv, 0, width), kTypicalRows);
-      layer.last_key_value = Product(rows_of(block.self.qkv, width, 3 * width), kTypicalRows);
+      layer.last_query = product(rows_of(block.self.qkv, 0, width));
+      layer.last_key_value = product(rows_of(block.self.qkv, width, 3 * width));
     }
-    layer.out = Product(block.self.out, kTypicalRows);
+    layer.out = product(block.self.out);
     if (block.condition == ConditionKind::caption) {
       layer.norm_cross = Adaptive(block.norm_cross);
-      layer.context = Product(block.cross.key_value, kTypicalRows);
-      layer.cross_query = Product(block.cross.query, kTypicalRows);
-      layer.cross_out = Product(block.cross.out, kTypicalRows);
+      layer.context = Product(block.cross.key_value, kTypicalRows, Precision::bf16);
+      layer.cross_query = product(block.cross.query);
+      layer.cross_out = product(block.cross.out);
     }
-    layer.mlp_in = Product(block.mlp.in, kTypicalRows, kGelu2Slope, kGelu2Slope);
-    layer.mlp_out = Product(block.mlp.out, kTypicalRows, 1 / kGelu2Slope);
+    layer.mlp_in = product(block.mlp.in, kGelu2Slope, kGelu2Slope);
+    layer.mlp_out = product(block.mlp.out, 1 / kGelu2Slope);
     layers_.push_back(std::move(layer));
   }
-  head_ = Product(denoiser.head_layer(), kTypicalRows);
+  head_ = Product(denoiser.head_layer(), kTypicalRows, Precision::bf16);
 }
 
 DenoiserEngine::Prepared DenoiserEngine::Prepared::rows(const at::Tensor& numbers) const {

@@ -1,6 +1,6 @@
-// The denoiser made ready for sampling on a CPU in bf16: the same function as Denoiser::hidden()
-// and head(), with everything that does not change from step to step done once, and nothing done
-// that nobody asked for.
+// The denoiser made ready for sampling on a CPU in bf16 or int8: the same function as
+// Denoiser::hidden() and head(), with everything that does not change from step to step done once,
+// and nothing done that nobody asked for.
 //
 //   once a model     weights rounded and laid out for the matrix library (runtime/product)
 //   once a timestep  every layer's AdaLN vectors of that row of its table
@@ -8,9 +8,10 @@
 //   each step        products, attention (runtime/attention_bf16) and norms (runtime/norm_bf16);
 //                    the last layer's queries and MLP, and the head, for the chosen rows only
 //
-// The running sum x stays in fp32; what goes into a product is rounded to bf16.
+// The running sum x stays in fp32; what goes into a product is rounded to bf16. In int8 the layers'
+// products are of 8-bit integers; attention, the caption's keys and values and the head are not.
 //
-// Laws: within bf16's rounding of Denoiser; a batch item does not depend on the others.
+// Laws: within the rounding of Denoiser; a batch item does not depend on the others.
 // (engine_test.cc)
 #pragma once
 
@@ -27,10 +28,10 @@ namespace vq {
 
 class DenoiserEngine {
  public:
-  // On a CPU with AVX512_BF16.
-  static bool serves(at::Device device);
+  // Not fp32; on a CPU with AVX512_BF16.
+  static bool serves(at::Device device, Precision precision);
   // Keeps a reference to the denoiser.
-  explicit DenoiserEngine(const Denoiser& denoiser);
+  DenoiserEngine(const Denoiser& denoiser, Precision precision);
 
   // Features (R rows) in the form every step wants them.
   struct Prepared {

@@ -106,8 +106,11 @@ at::Device DiffusionModel::device() const { return parameters_.entries().front()
 
 void DiffusionModel::make_engine(Precision precision) {
   engine_.reset();
-  if (precision == Precision::bf16 && DenoiserEngine::serves(device()))
-    engine_ = std::make_unique<DenoiserEngine>(*denoiser_);
+  if (DenoiserEngine::serves(device(), precision)) {
+    engine_ = std::make_unique<DenoiserEngine>(*denoiser_, precision);
+  } else if (precision == Precision::int8) {
+    throw Error::usage("--dtype", "int8 needs a processor with AVX512_BF16, and -d cpu");
+  }
 }
 
 std::vector<NamedTensor> DiffusionModel::constants() const {

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/runtime/int8.h"
+
 namespace vq {
 namespace {
 
@@ -50,21 +52,38 @@ at::Tensor run(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& 
 
 }  // namespace
 
-Product::Product(const Linear& layer, int64_t rows, double weight_factor, double bias_factor) {
-  const auto rounded = [](const at::Tensor& t, double factor) {
-    return (factor == 1 ? t : t * factor).to(at::kBFloat16);
+Product::Product(const Linear& layer, int64_t rows, Precision precision, double weight_factor,
+                 double bias_factor) {
+  const auto times = [](const at::Tensor& t, double factor) {
+    return factor == 1 ? t : t * factor;
   };
-  weight_ = rounded(layer.weight, weight_factor);
-  bias_ = rounded(layer.bias, bias_factor);
+  weight_ = times(layer.weight, weight_factor).to(at::kBFloat16);
+  bias_ = times(layer.bias, bias_factor);
+  if (precision == Precision::int8) {
+    const RoundedRows rounded = round_rows(weight_);
+    weight_ = rounded.values, scale_ = rounded.scale, bias_ = bias_.contiguous();
+    return;
+  }
+  bias_ = bias_.to(at::kBFloat16);
   packed_ = weight_.is_cpu() && pack_operator() && run_operator();
   if (packed_) weight_ = pack_operator()->call(weight_, c10::SymInt(rows));
 }
 
+at::Tensor Product::sums_of_rounded(const at::Tensor& x, bool swish) const {
+  const RoundedRows rows = round_rows(x.reshape({-1, x.size(-1)}));
+  const at::Tensor sums = at::_int_mm(rows.values, weight_.t());
+  std::vector<int64_t> shape = x.sizes().vec();
+  shape.back() = sums.size(1);
+  return scaled_sums(sums, rows.scale, scale_, bias_, swish).view(shape);
+}
+
 at::Tensor Product::operator()(const at::Tensor& x) const {
+  if (scale_.defined()) return sums_of_rounded(x, false);
   return packed_ ? run(x, weight_, bias_, "none") : at::linear(x, weight_, bias_);
 }
 
 at::Tensor Product::activated(const at::Tensor& x) const {
+  if (scale_.defined()) return sums_of_rounded(x, true);
   return packed_ ? run(x, weight_, bias_, "swish") : at::silu(at::linear(x, weight_, bias_));
 }
 

@@ -1,5 +1,5 @@
-// A matrix product made ready for inference in bf16: weights rounded once and, on a CPU, laid out
-// as the matrix library wants them, so that nothing is converted or moved while sampling.
+// A matrix product made ready for inference: weights rounded once and, on a CPU, laid out as the
+// matrix library wants them, so that nothing is converted or moved while sampling.
 //
 //   x (..., in) bf16 -> x weight^T + bias (..., out) bf16
 //
@@ -8,11 +8,16 @@
 // are multiplied by 1.702 before they are rounded, and the second half's by its inverse (`factor`);
 // what lies between is 1.702 times what it is elsewhere.
 //
-// Law: within bf16's rounding of Linear; a row depends on that row alone. (product_test.cc)
+// In int8 each row of x and each row of the weight is rounded to 8 bits with a scale of its own and
+// the sums are exact: half the time of bf16, and about 1 % off where bf16 is 0.2 %.
+//
+// Law: within the precision's rounding of Linear; a row depends on that row alone.
+// (product_test.cc)
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
+#include "lib/runtime/device.h"
 #include "lib/weights/layers.h"
 
 namespace vq {
@@ -22,14 +27,18 @@ constexpr double kGelu2Slope = 1.702;
 class Product {
  public:
   Product() = default;
-  // `rows`: about how many rows it will be given at once.
-  Product(const Linear& layer, int64_t rows, double weight_factor = 1, double bias_factor = 1);
+  // bf16 or int8. `rows`: about how many rows it will be given at once.
+  Product(const Linear& layer, int64_t rows, Precision precision, double weight_factor = 1,
+          double bias_factor = 1);
 
   at::Tensor operator()(const at::Tensor& x) const;
   at::Tensor activated(const at::Tensor& x) const;
 
  private:
+  at::Tensor sums_of_rounded(const at::Tensor& x, bool swish) const;
+
   at::Tensor weight_, bias_;
+  at::Tensor scale_;  // (out) of the weight's rows: int8 only
   bool packed_ = false;
 };
 

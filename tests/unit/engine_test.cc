@@ -4,6 +4,10 @@
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <tuple>
+#include <vector>
+
 namespace vq {
 namespace {
 
@@ -33,14 +37,19 @@ struct Net {
   }
 };
 
-class Engine : public testing::TestWithParam<ConditionKind> {};
+class Engine : public testing::TestWithParam<std::tuple<ConditionKind, Precision>> {
+ protected:
+  const ConditionKind kind = std::get<0>(GetParam());
+  const Precision precision = std::get<1>(GetParam());
+  const double error = precision == Precision::bf16 ? 0.01 : 0.04;  // of what they round
+};
 
 TEST_P(Engine, IsTheDenoiserAtTheChosenRows) {
   const at::NoGradGuard no_grad;
-  const Net net(GetParam());
+  const Net net(kind);
   const Features features = net.features(3);
   const at::Tensor x_t = at::randint(31, {3, 20}, at::kLong);
-  const DenoiserEngine engine(*net.denoiser);
+  const DenoiserEngine engine(*net.denoiser, precision);
   const DenoiserEngine::Prepared prepared = engine.prepare(features);
   const std::vector<at::Tensor> choices = {at::arange(60), at::tensor({3, 19, 20, 44, 59}),
                                            at::tensor({7}), at::tensor({20, 21})};
@@ -50,9 +59,9 @@ TEST_P(Engine, IsTheDenoiserAtTheChosenRows) {
       const at::Tensor expected = whole.index_select(0, chosen);
       const at::Tensor got = engine.hidden(x_t, times, prepared, chosen);
       ASSERT_EQ(got.sizes(), expected.sizes());
-      EXPECT_LT(((got - expected).norm() / expected.norm()).item<double>(), 0.01);
+      EXPECT_LT(((got - expected).norm() / expected.norm()).item<double>(), error);
       const at::Tensor logits = net.denoiser->head(expected);
-      EXPECT_LT(((engine.head(got) - logits).norm() / logits.norm()).item<double>(), 0.02);
+      EXPECT_LT(((engine.head(got) - logits).norm() / logits.norm()).item<double>(), 2 * error);
     }
   }
 }
@@ -61,17 +70,17 @@ TEST_P(Engine, IsTheDenoiserAtTheChosenRows) {
 // far.
 TEST_P(Engine, IsNotTheDenoiserOfAnotherTimeOrCondition) {
   const at::NoGradGuard no_grad;
-  const Net net(GetParam());
+  const Net net(kind);
   const Features features = net.features(2);
   const at::Tensor x_t = at::randint(31, {1, 20}, at::kLong).expand({2, 20});
-  const DenoiserEngine engine(*net.denoiser);
+  const DenoiserEngine engine(*net.denoiser, precision);
   const DenoiserEngine::Prepared prepared = engine.prepare(features);
   const at::Tensor here = engine.hidden(x_t, at::tensor({4, 4}), prepared, at::arange(40));
   const at::Tensor later = engine.hidden(x_t, at::tensor({5, 5}), prepared, at::arange(40));
   EXPECT_GT(((here - later).norm() / here.norm()).item<double>(), 0.05);
   const double between =
       ((here.slice(0, 0, 20) - here.slice(0, 20)).norm() / here.norm()).item<double>();
-  if (GetParam() == ConditionKind::none) {
+  if (kind == ConditionKind::none) {
     EXPECT_EQ(between, 0);
   } else {
     EXPECT_GT(between, 0.05);
@@ -80,10 +89,10 @@ TEST_P(Engine, IsNotTheDenoiserOfAnotherTimeOrCondition) {
 
 TEST_P(Engine, ItemDoesNotDependOnTheOthers) {
   const at::NoGradGuard no_grad;
-  const Net net(GetParam());
+  const Net net(kind);
   const Features features = net.features(4);
   const at::Tensor x_t = at::randint(31, {4, 20}, at::kLong), times = at::tensor({1, 9, 9, 3});
-  const DenoiserEngine engine(*net.denoiser);
+  const DenoiserEngine engine(*net.denoiser, precision);
   const DenoiserEngine::Prepared prepared = engine.prepare(features);
   const at::Tensor all = engine.hidden(x_t, times, prepared, at::arange(80));
   const at::Tensor logits = engine.head(all);
@@ -96,8 +105,9 @@ TEST_P(Engine, ItemDoesNotDependOnTheOthers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Conditions, Engine,
-                         testing::Values(ConditionKind::none, ConditionKind::label,
-                                         ConditionKind::caption));
+                         testing::Combine(testing::Values(ConditionKind::none, ConditionKind::label,
+                                                          ConditionKind::caption),
+                                          testing::Values(Precision::bf16, Precision::int8)));
 
 }  // namespace
 }  // namespace vq

@@ -21,30 +21,42 @@ struct Layers {
   }
 };
 
-TEST(Product, IsTheLinearLayer) {
+// What rounding costs, relative to the result: 8 bits of mantissa, or 8 bits of the largest.
+struct Case {
+  Precision precision;
+  double error;
+};
+class ProductOf : public testing::TestWithParam<Case> {};
+INSTANTIATE_TEST_SUITE_P(Precisions, ProductOf,
+                         testing::Values(Case{Precision::bf16, 0.004},
+                                         Case{Precision::int8, 0.02}));
+
+TEST_P(ProductOf, IsTheLinearLayer) {
   const Layers n;
   const at::Tensor expected =
       at::linear(n.x.to(at::kDouble), n.in.weight.to(at::kDouble), n.in.bias.to(at::kDouble));
-  const at::Tensor got = Product(n.in, 50)(n.x);
+  const at::Tensor got = Product(n.in, 50, GetParam().precision)(n.x);
   EXPECT_EQ(got.scalar_type(), at::kBFloat16);
-  EXPECT_LT(relative_error(got, expected), 0.004);
+  EXPECT_LT(relative_error(got, expected), GetParam().error);
 }
 
-TEST(Product, TwoWithTheActivationBetweenAreAnMlp) {
+TEST_P(ProductOf, TwoWithTheActivationBetweenAreAnMlp) {
   const Layers n;
   const at::Tensor y =
       at::linear(n.x.to(at::kDouble), n.in.weight.to(at::kDouble), n.in.bias.to(at::kDouble));
   const at::Tensor expected = at::linear(y * at::sigmoid(y * kGelu2Slope),
                                          n.out.weight.to(at::kDouble), n.out.bias.to(at::kDouble));
-  const Product in(n.in, 50, kGelu2Slope, kGelu2Slope), out(n.out, 50, 1 / kGelu2Slope);
-  EXPECT_LT(relative_error(out(in.activated(n.x)), expected), 0.006);
+  const Precision precision = GetParam().precision;
+  const Product in(n.in, 50, precision, kGelu2Slope, kGelu2Slope);
+  const Product out(n.out, 50, precision, 1 / kGelu2Slope);
+  EXPECT_LT(relative_error(out(in.activated(n.x)), expected), 1.5 * GetParam().error);
 }
 
 // What samples alike for every batch size rests on. Measured for oneDNN 3.10: only one row alone
 // differs, which is why it never goes alone.
-TEST(Product, RowsDoNotDependOnTheirNumber) {
+TEST_P(ProductOf, RowsDoNotDependOnTheirNumber) {
   const Layers n;
-  const Product product(n.in, 1000);
+  const Product product(n.in, 1000, GetParam().precision);
   const at::Tensor x = at::randn({300, 96}).to(at::kBFloat16);
   const at::Tensor all = product(x);
   for (const int64_t rows : {1, 2, 3, 7, 16, 33, 150}) {
