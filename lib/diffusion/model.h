@@ -4,7 +4,7 @@
 // File: safetensors of kind "diffusion". Metadata "vq.config" holds the denoiser's and the
 // condition's sizes, schedule, objective, the codec's identity and the suggested sampling settings;
 // tensors "schedule.alpha_bar", "schedule.gamma_bar" (T, double) and, with captions,
-// "condition.vocabulary" (bytes of the SentencePiece model) travel beside the weights.
+// "condition.vocabulary" (bytes of the tokenizer: lib/condition/README.md) travel beside the weights.
 #pragma once
 
 #include <memory>
@@ -39,7 +39,7 @@ struct DiffusionModelConfig {
 class DiffusionModel {
  public:
   // Fresh weights. The denoiser's sizes that follow from the condition are filled in.
-  DiffusionModel(DiffusionModelConfig config, std::optional<Vocabulary> vocabulary, uint64_t seed);
+  DiffusionModel(DiffusionModelConfig config, Tokenizer tokenizer, uint64_t seed);
   static std::unique_ptr<DiffusionModel> load(const std::string& path, at::Device device);
   // As load(), but the weights come from elsewhere in the file (a training state).
   static std::unique_ptr<DiffusionModel> build(const ModelFile& file, const Json& config);
