@@ -14,7 +14,8 @@ namespace vq {
 // Variables of the options.
 struct EvalArgs {
   std::vector<std::string> metrics = {"fid"};
-  std::string model, network, output = "-", device = "cpu", resize = "center", timesteps;
+  std::string model, network, output = "-", device = "cpu", dtype = "fp32";
+  std::string resize = "center", timesteps;
   int64_t batch = 32, max_bad = 0, seed = 0;
   int size = 0, threads = 0, draws = 4;
   bool table = false, force = false;

@@ -95,6 +95,10 @@ Precision choose_precision(const std::string& word, at::Device device) {
   return cpu_has_bf16() ? Precision::bf16 : Precision::fp32;
 }
 
+const char* precision_word(Precision precision) {
+  return precision == Precision::fp32 ? "fp32" : precision == Precision::bf16 ? "bf16" : "int8";
+}
+
 AutocastScope::AutocastScope(at::Device device, Precision precision)
     : type_(device.type()),
       was_enabled_(at::autocast::is_autocast_enabled(type_)),

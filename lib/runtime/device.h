@@ -30,6 +30,7 @@ bool cpu_has_bf16();
 enum class Precision { fp32, bf16, int8 };
 // "auto": bf16 where the device has it in hardware, else fp32.
 Precision choose_precision(const std::string& word, at::Device device);
+const char* precision_word(Precision precision);
 
 // Within its scope, products and convolutions run in bf16 (LibTorch's autocast, with int8 too);
 // sums, norms and losses stay fp32; with fp32 everything does, also inside a bf16 scope. Scopes
