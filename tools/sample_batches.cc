@@ -1,5 +1,7 @@
 #include "tools/sample_batches.h"
 
+#include <fmt/format.h>
+
 #include <cstdio>
 
 #include "formats/error.h"
@@ -41,7 +43,7 @@ void SampleBatches::add(const Prompt& prompt, const std::string& where,
     waiting_.back().record.tokens = start;
     if (static_cast<int64_t>(waiting_.size()) >= how_.batch) sample_waiting();
   }
-  say_unknown_characters(prompt.text, where);
+  say_unheard(prompt.text, where);
 }
 
 void SampleBatches::sample_waiting() {
@@ -53,11 +55,17 @@ void SampleBatches::sample_waiting() {
 }
 
 // Once for a prompt that many grids share.
-void SampleBatches::say_unknown_characters(const std::string& text, const std::string& where) {
-  const Tokenizer& tokenizer = model_.condition().tokenizer();
-  if (!tokenizer || text == last_unknown_ || tokenizer.knows(text)) return;
-  cli::note(where + ": holds characters the model never saw: " + text);
-  last_unknown_ = text;
+void SampleBatches::say_unheard(const std::string& text, const std::string& where) {
+  const Condition& condition = model_.condition();
+  const Tokenizer& tokenizer = condition.tokenizer();
+  if (!tokenizer || text == last_said_) return;
+  last_said_ = text;
+  if (!tokenizer.knows(text)) cli::note(where + ": holds characters the model never saw: " + text);
+  const int64_t needs = tokenizer.count(text), hears = condition.config().text_length();
+  if (needs > hears) {
+    cli::detail(fmt::format("{}: the model hears the first {} of {} text tokens: {}", where, hears,
+                            needs, text));
+  }
 }
 
 }  // namespace vq

@@ -40,7 +40,7 @@ class SampleBatches {
   void sample_waiting();
 
  private:
-  void say_unknown_characters(const std::string& text, const std::string& where);
+  void say_unheard(const std::string& text, const std::string& where);
 
   const DiffusionModel& model_;
   JobOptions options_;
@@ -48,7 +48,7 @@ class SampleBatches {
   SampleOutput& output_;
   cli::Progress& progress_;
   std::vector<Job> waiting_;
-  std::string last_unknown_;
+  std::string last_said_;
   uint64_t next_ = 0, done_ = 0;
 };
 

@@ -73,8 +73,8 @@ std::vector<cli::Option> guidance_rows(SamplingArgs& a) {
                "ancestral order and without truncation."},
       {.name = "null", .value = "KIND", .help = "what stands for no prompt in the guidance",
        .target = &a.null, .choices = {"learned", "empty", "zero"}, .group = group,
-       .more = "empty is the empty caption; zero takes features of zeros, which nothing was "
-               "trained for."},
+       .more = "empty is the empty caption, and what a model without a learned null takes; zero "
+               "takes features of zeros, which nothing was trained for."},
       {.name = "negative", .value = "TEXT", .help = "a prompt to move away from, for the null",
        .target = &a.negative, .group = group}};
 }
@@ -183,6 +183,10 @@ void set_guidance(const cli::Parsed& parsed, const SamplingArgs& args, const Dif
   o.null = null_of(args.null);
   if (o.null != Null::learned && kind == ConditionKind::label)
     throw Error::usage("--null", "this model's classes have a learned null only");
+  if (parsed.has("null") && o.null == Null::learned &&
+      model.condition().config().null_kind == NullKind::empty) {
+    throw Error::usage("--null", "this model has no learned null", "give --null empty, or nothing");
+  }
   if (args.negative.empty()) return;
   const Prompt negative = parse_prompt(args.negative, "--negative");
   try {

@@ -198,10 +198,11 @@ void append_plain(std::u32string& out, char32_t c) {
     for (const char32_t* to = ligature.to; *to != 0; ++to) append_plain(out, *to);
     return;
   }
+  if (c >= 0x80 && c <= 0x9F) c = kWindows[c - 0x80];
   if (c == 0x3000) c = ' ';
   if (c == 0x2BC || (c >= 0x2018 && c <= 0x201B)) c = '\'';
   if (c >= 0x201C && c <= 0x201F) c = '"';
-  if (c == 0x2028 || c == 0x2029 || c == 0x85) c = '\n';
+  if (c == 0x2028 || c == 0x2029) c = '\n';
   out += c;
 }
 

@@ -3,11 +3,11 @@
 // The released code's order: lower case, ftfy, HTML entities resolved twice, white space folded to
 // single spaces and stripped, lower case.
 //
-// Of ftfy 6 this does entities (not from the first line with "<" on), latin ligatures, full and
-// half width characters, curled quotes, line breaks, terminal escapes, control characters and
-// Unicode's NFC, until nothing changes. Not done is its repair of text that was decoded with a
-// wrong encoding: UTF-8 read as Latin-1 and the like, and the control characters 128-159; such text
-// stays as it is. What is not UTF-8 becomes U+FFFD.
+// Of ftfy 6 this does entities (not from the first line with "<" on), control characters 128-159
+// as Windows-1252 has them, latin ligatures, full and half width characters, curled quotes, line
+// breaks, terminal escapes, other control characters and Unicode's NFC, until nothing changes. Not
+// done is its repair of UTF-8 that was decoded with another encoding (as a cafe with an accent that
+// became two characters): such text stays as it is. What is not UTF-8 becomes U+FFFD.
 #pragma once
 
 #include <string>

@@ -85,14 +85,14 @@ Bytes unzipped(const Bytes& bytes, const std::string& where) {
   return out;
 }
 
-bool is_letter(char32_t c) {
-  // Case is ignored by CLIP's pattern, and this mark is the other case of a letter (iota).
-  return u_isalpha(static_cast<UChar32>(c)) || c == 0x345;
-}
+bool is_letter(char32_t c) { return u_isalpha(static_cast<UChar32>(c)); }
 
 bool is_number(char32_t c) { return (U_GET_GC_MASK(static_cast<UChar32>(c)) & U_GC_N_MASK) != 0; }
 
 bool is_other(char32_t c) {
+  // CLIP's pattern ignores case, and this mark is, but for its case, a letter (iota): it is neither
+  // here nor there, and the original drops it.
+  if (c == 0x345) return false;
   return !is_letter(c) && !is_number(c) && !u_isUWhiteSpace(static_cast<UChar32>(c));
 }
 
@@ -105,7 +105,7 @@ bool begins_with(std::u32string_view text, std::u32string_view word) {
 
 constexpr std::u32string_view kStart = U"<|startoftext|>", kEnd = U"<|endoftext|>";
 
-// Length of the piece that the text begins with; 0: white space.
+// Length of the piece that the text begins with; 0: white space, and what belongs to no piece.
 size_t piece_length(std::u32string_view text) {
   for (const std::u32string_view word :
        {kStart, kEnd, std::u32string_view(U"'s"), std::u32string_view(U"'t"),

@@ -140,12 +140,15 @@ Features Condition::operator()(const at::Tensor& prepared) const {
   return {at::where(dropped.view({-1, 1, 1}), null_.unsqueeze(0), encoded), {}};
 }
 
-// Grids made for one prompt share its features. A frozen tower is asked once for each caption.
+// Grids made for one prompt share its features. A frozen tower is asked once for each caption, and
+// for one at a time: products of few rows round differently in batches of different size.
 at::Tensor Condition::encode(const at::Tensor& ids) const {
   if (config_.text_kind == TextKind::trained) return encoder_(ids);
   const auto [captions, place, count] =
       at::unique_dim(ids, 0, /*sorted=*/true, /*return_inverse=*/true);
-  return clip_(captions).index_select(0, place);
+  std::vector<at::Tensor> features;
+  for (const at::Tensor& caption : captions.split(1)) features.push_back(clip_(caption));
+  return at::cat(features).index_select(0, place);
 }
 
 Features Condition::null(int64_t rows) const {

@@ -4,7 +4,8 @@
 // File: safetensors of kind "diffusion". Metadata "vq.config" holds the denoiser's and the
 // condition's sizes, schedule, objective, the codec's identity and the suggested sampling settings;
 // tensors "schedule.alpha_bar", "schedule.gamma_bar" (T, double) and, with captions,
-// "condition.vocabulary" (bytes of the tokenizer: lib/condition/README.md) travel beside the weights.
+// "condition.vocabulary" (the tokenizer's bytes: lib/condition/README.md) travel beside the
+// weights.
 #pragma once
 
 #include <memory>

@@ -5,9 +5,14 @@
 #include <gtest/gtest.h>
 
 #include "formats/error.h"
+#include "tests/unit/clip_model.h"
 
 namespace vq {
 namespace {
+
+using testing::fill_tower;
+using testing::tiny_clip_condition;
+using testing::tiny_clip_tokenizer;
 
 Condition caption_condition(Parameters& p) {
   ConditionConfig config;
@@ -65,6 +70,76 @@ TEST(Condition, ConfigurationTravelsAsJson) {
   EXPECT_EQ(ConditionConfig::from_json(config.to_json(), "here").to_json(), config.to_json());
   EXPECT_THROW(ConditionConfig::from_json({{"kind", "colour"}}, "here"), Error);
   EXPECT_THROW(ConditionConfig::from_json({{"kind", "caption"}}, "here"), Error);
+}
+
+TEST(Condition, ClipCaptionsWithALearnedNull) {
+  Parameters p(1);
+  const Condition c(p, tiny_clip_condition(), tiny_clip_tokenizer());
+  fill_tower(p);
+  EXPECT_EQ(p.trainable().size(), 1u);  // the null; the tower is frozen
+  const auto ids = c.prepare_caption("Red CAT"), null = c.prepare_null();
+  EXPECT_EQ(ids, (std::vector<int64_t>{518, 517, 513, 519, 0, 0, 0}));
+  EXPECT_EQ(null, std::vector<int64_t>(7, -1));
+  const Features f = c(at::stack({at::tensor(ids), at::tensor(null), at::tensor(ids)}));
+  EXPECT_EQ(f.context.sizes(), (at::IntArrayRef{3, 7, 16}));
+  EXPECT_TRUE(at::allclose(f.context[0].norm(2, {-1}), at::ones({7})));
+  EXPECT_TRUE(at::equal(f.context[1], p.get("condition.null")));
+  EXPECT_TRUE(at::equal(f.context[2], f.context[0]));
+  EXPECT_TRUE(at::equal(c.null(2).context[1], p.get("condition.null")));
+}
+
+TEST(Condition, ClipCaptionsWhoseNullIsTheEmptyCaption) {
+  const at::NoGradGuard no_grad;
+  Parameters p(1);
+  const Condition c(p, tiny_clip_condition(NullKind::empty), tiny_clip_tokenizer());
+  fill_tower(p);
+  EXPECT_FALSE(p.contains("condition.null"));
+  const auto null = c.prepare_null();
+  EXPECT_EQ(null, (std::vector<int64_t>{518, 519, 0, 0, 0, 0, 0}));
+  const at::Tensor cat = at::tensor(c.prepare_caption("cat"));
+  const at::Tensor dog = at::tensor(c.prepare_caption("red dog"));
+  const Features f = c(at::stack({cat, at::tensor(null), cat, dog}));
+  EXPECT_TRUE(at::equal(f.context[1], c.null(3).context[2]));
+  EXPECT_TRUE(at::equal(f.context[3], c(dog.unsqueeze(0)).context[0]));
+  EXPECT_FALSE(at::allclose(f.context[1], f.context[0]));
+  EXPECT_TRUE(at::equal(f.context[0], c(cat.unsqueeze(0)).context[0]));
+}
+
+TEST(Condition, ATokenizerMustFitItsReader) {
+  Parameters p(1), q(1), r(1);
+  EXPECT_THROW(Condition(p, tiny_clip_condition(), Vocabulary::train({"a red ring"}, 40)), Error);
+  ConditionConfig trained;
+  trained.kind = ConditionKind::caption;
+  EXPECT_THROW(Condition(q, trained, tiny_clip_tokenizer()), Error);
+  ConditionConfig other = tiny_clip_condition();
+  other.clip.vocabulary = 521;
+  EXPECT_THROW(Condition(r, other, tiny_clip_tokenizer()), Error);
+}
+
+TEST(Condition, TheConfigurationSaysWhoReads) {
+  ConditionConfig clip = tiny_clip_condition(NullKind::empty);
+  clip.clip_ids = {ClipTooLong::lose_end, ClipExclamation::padding};
+  const Json json = clip.to_json();
+  EXPECT_EQ(ConditionConfig::from_json(json, "here").to_json(), json);
+  EXPECT_EQ(json.at("text").at("kind"), "clip");
+  EXPECT_EQ(json.at("null"), "empty");
+  for (const char* member : {"too_long", "exclamation", "precision", "inner"}) {
+    Json fewer = json;
+    fewer["text"].erase(member);
+    EXPECT_THROW(ConditionConfig::from_json(fewer, "here"), Error) << member;
+  }
+  Json wrong = json;
+  wrong["null"] = "zero";
+  EXPECT_THROW(ConditionConfig::from_json(wrong, "here"), Error);
+  wrong = json;
+  wrong["text"]["kind"] = "t5";
+  EXPECT_THROW(ConditionConfig::from_json(wrong, "here"), Error);
+  // Files from before there was a choice say nothing.
+  const Json old = {
+      {"kind", "caption"},
+      {"text", {{"layers", 3}, {"width", 64}, {"heads", 2}, {"vocabulary", 9}, {"length", 5}}}};
+  EXPECT_EQ(ConditionConfig::from_json(old, "here").text_kind, TextKind::trained);
+  EXPECT_EQ(ConditionConfig::from_json(old, "here").to_json(), old);
 }
 
 }  // namespace

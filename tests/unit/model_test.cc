@@ -5,6 +5,7 @@
 
 #include "formats/error.h"
 #include "lib/sampling/sampler.h"
+#include "tests/unit/clip_model.h"
 #include "tests/unit/temp_folder.h"
 #include "tests/unit/tiny_model.h"
 
@@ -42,6 +43,37 @@ TEST(DiffusionModel, SamplesAlikeAfterSavingAndLoading) {
   const Request request = {prepared, {0, 1, 2}};
   EXPECT_TRUE(at::equal(sample(*model, request, {}), sample(*again, request, {})));
   EXPECT_EQ(again->grid_header().codebook_size, 7);
+}
+
+TEST(DiffusionModel, KeepsAClipCondition) {
+  const TempFolder folder;
+  for (const NullKind null : {NullKind::learned, NullKind::empty}) {
+    DiffusionModelConfig config = tiny_config(2, 3, 7, 12, "replace");
+    config.condition = testing::tiny_clip_condition(null);
+    config.condition.clip_ids.too_long = ClipTooLong::lose_end;
+    const auto model =
+        tiny_model(config, 3, testing::tiny_clip_tokenizer(config.condition.clip_ids));
+    testing::fill_tower(model->parameters());
+    model->save(folder / "m", named_tensors(model->parameters()), Json::array(), true);
+    const auto again = DiffusionModel::load(folder / "m", at::kCPU);
+    EXPECT_EQ(again->config().to_json(), model->config().to_json());
+    EXPECT_EQ(again->config().denoiser.context_width, 16);
+    EXPECT_EQ(again->parameters().contains("condition.null"), null == NullKind::learned);
+    const auto ids = again->condition().prepare_caption("red cat red dog red cat");
+    EXPECT_EQ(ids, (std::vector<int64_t>{518, 517, 513, 517, 515, 517, 513}));
+    const at::Tensor prepared = at::tensor(ids).unsqueeze(0).repeat({3, 1});
+    Request request = {prepared, {0, 1, 2}};
+    SamplerOptions options;
+    options.guidance.scale = 3;
+    const at::Tensor tokens = sample(*again, request, options);
+    EXPECT_TRUE(at::equal(tokens, sample(*model, request, options)));
+    // It listens: another prompt, other tokens; and guidance has something to move away from.
+    request.prepared = at::tensor(again->condition().prepare_caption("dog"));
+    request.prepared = request.prepared.unsqueeze(0).repeat({3, 1});
+    EXPECT_FALSE(at::equal(tokens, sample(*again, request, options)));
+    request.prepared = prepared, options.guidance.scale = 1;
+    EXPECT_FALSE(at::equal(tokens, sample(*again, request, options)));
+  }
 }
 
 // The numbers in the file are the schedule, whatever its name says.
