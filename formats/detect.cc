@@ -153,7 +153,7 @@ std::string hint_for(Format wanted, Format found) {
            "today";
   }
   if (wanted == Format::safetensors && (found == Format::zip || found == Format::torch)) {
-    return "vq-info shows what is in it";
+    return "vq-import turns it into a model or codec; vq-info shows what is in it";
   }
   return {};
 }

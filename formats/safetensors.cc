@@ -214,22 +214,25 @@ void check_cover(std::vector<Entry>& entries, uint64_t data_bytes, const std::st
   }
 }
 
-void check_to_write(const std::vector<TensorToWrite>& tensors, const std::string& path) {
+// The bytes of all tensors; throws for names and shapes that cannot be written.
+uint64_t check_layouts(const std::vector<TensorLayout>& tensors, const std::string& path) {
   std::set<std::string_view> names;
-  for (const TensorToWrite& tensor : tensors) {
+  uint64_t all = 0;
+  for (const TensorLayout& tensor : tensors) {
     const std::string where = fmt::format("{}: tensor {}", path, tensor.name);
     if (tensor.name == kMetadata || !is_utf8(tensor.name))
       throw Error(where, "is not a valid name");
     if (!names.insert(tensor.name).second) throw Error(where, "is given twice");
     uint64_t bytes = 0;
-    if (!byte_count(tensor.shape, tensor.dtype, bytes) || bytes != tensor.bytes.size()) {
-      throw Error(where, fmt::format("{} {} does not fit its {} bytes", dtype_name(tensor.dtype),
-                                     show(tensor.shape), tensor.bytes.size()));
+    if (!byte_count(tensor.shape, tensor.dtype, bytes) ||
+        __builtin_add_overflow(all, bytes, &all)) {
+      throw Error(where, fmt::format("the shape {} cannot be written", show(tensor.shape)));
     }
   }
+  return all;
 }
 
-std::string header_of(const std::vector<TensorToWrite>& tensors,
+std::string header_of(const std::vector<TensorLayout>& tensors,
                       const std::map<std::string, std::string>& metadata, const std::string& path) {
   std::string text = "{";
   if (!metadata.empty()) {
@@ -239,11 +242,13 @@ std::string header_of(const std::vector<TensorToWrite>& tensors,
     text += fmt::format("\"{}\":{}", kMetadata, HeaderJson(metadata).dump());
   }
   uint64_t at = 0;
-  for (const TensorToWrite& tensor : tensors) {
+  for (const TensorLayout& tensor : tensors) {
+    uint64_t bytes = 0;
+    byte_count(tensor.shape, tensor.dtype, bytes);
     text += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":{},\"data_offsets\":[{},{}]}}",
                         text.size() > 1 ? "," : "", HeaderJson(tensor.name).dump(),
-                        dtype_name(tensor.dtype), show(tensor.shape), at, at + tensor.bytes.size());
-    at += tensor.bytes.size();
+                        dtype_name(tensor.dtype), show(tensor.shape), at, at + bytes);
+    at += bytes;
   }
   text += "}";
   while ((text.size() + kLengthBytes) % kAlignment != 0) text += ' ';
@@ -320,15 +325,52 @@ std::shared_ptr<const void> SafetensorsFile::mapping() const { return state_; }
 
 void write_safetensors(const std::string& path, const std::vector<TensorToWrite>& tensors,
                        const std::map<std::string, std::string>& metadata, bool force) {
-  check_to_write(tensors, path);
+  std::vector<TensorLayout> layouts;
+  for (const TensorToWrite& tensor : tensors) {
+    layouts.push_back({tensor.name, tensor.dtype, tensor.shape});
+    uint64_t bytes = 0;
+    if (!byte_count(tensor.shape, tensor.dtype, bytes) || bytes != tensor.bytes.size()) {
+      throw Error(fmt::format("{}: tensor {}", path, tensor.name),
+                  fmt::format("{} {} does not fit its {} bytes", dtype_name(tensor.dtype),
+                              show(tensor.shape), tensor.bytes.size()));
+    }
+  }
+  SafetensorsWriter writer(path, layouts, metadata, force);
+  for (const TensorToWrite& tensor : tensors) writer.write(tensor.bytes);
+  writer.close();
+}
+
+namespace {
+
+Output open_checked(const std::string& path, const std::vector<TensorLayout>& tensors,
+                    const std::map<std::string, std::string>& metadata, bool force,
+                    uint64_t& bytes) {
+  bytes = check_layouts(tensors, path);
   const std::string header = header_of(tensors, metadata, path);
+  Output output = Output::open(path, force);
   Bytes length;
   append_u64(length, header.size());
-  Output output = Output::open(path, force);
   output.write(std::span<const uint8_t>(length));
   output.write(header);
-  for (const TensorToWrite& tensor : tensors) output.write(tensor.bytes);
-  output.close();
+  return output;
+}
+
+}  // namespace
+
+SafetensorsWriter::SafetensorsWriter(const std::string& path,
+                                     const std::vector<TensorLayout>& tensors,
+                                     const std::map<std::string, std::string>& metadata, bool force)
+    : output_(open_checked(path, tensors, metadata, force, left_)) {}
+
+void SafetensorsWriter::write(std::span<const uint8_t> bytes) {
+  if (bytes.size() > left_) throw Error(output_.name(), "more bytes than its tensors have");
+  output_.write(bytes);
+  left_ -= bytes.size();
+}
+
+void SafetensorsWriter::close() {
+  if (left_ > 0) throw Error(output_.name(), fmt::format("{} bytes of tensors are missing", left_));
+  output_.close();
 }
 
 }  // namespace vq

@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "formats/bytes.h"
+
 namespace vq {
 
 enum class DType { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean };
@@ -56,6 +58,27 @@ struct TensorToWrite {
   DType dtype;
   std::vector<int64_t> shape;
   std::span<const uint8_t> bytes;
+};
+
+struct TensorLayout {
+  std::string name;
+  DType dtype;
+  std::vector<int64_t> shape;
+};
+
+// The same for tensors that are not all in memory at once: the header first, then the bytes of the
+// tensors one behind the other, in pieces of any size. close() throws when they are not as many as
+// the layouts say; not closed (an exception, say), no file appears.
+class SafetensorsWriter {
+ public:
+  SafetensorsWriter(const std::string& path, const std::vector<TensorLayout>& tensors,
+                    const std::map<std::string, std::string>& metadata, bool force);
+  void write(std::span<const uint8_t> bytes);
+  void close();
+
+ private:
+  uint64_t left_ = 0;  // bytes to come
+  Output output_;
 };
 
 // Written to PATH.part and renamed, tensors in the given order. The data begin at a multiple of 64

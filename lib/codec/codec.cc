@@ -10,8 +10,6 @@
 namespace vq {
 namespace {
 
-constexpr const char* kCodes = "quantize.embedding";
-
 // LibTorch convolves a single small picture with another library than two, which rounds
 // differently.
 at::Tensor at_least_two(const at::Tensor& x) {
@@ -20,15 +18,39 @@ at::Tensor at_least_two(const at::Tensor& x) {
 
 }  // namespace
 
-CodecNetwork::CodecNetwork(const CodecConfig& c, uint64_t seed)
+CodecNetwork::CodecNetwork(const CodecConfig& c, uint64_t seed, Fill fill)
     : config(c),
-      parameters(seed),
+      parameters(seed, fill),
       encoder(parameters, c),
       quant_conv(parameters, "quant_conv", c.latent, c.code_width),
       decoder(parameters, c),
       post_quant_conv(parameters, "post_quant_conv", c.code_width, c.latent),
-      codes(parameters.buffer(kCodes, at::zeros({c.codes, c.code_width}))) {
+      codes(parameters.buffer(kCodebookName, at::zeros({c.codebook_rows(), c.code_width}))) {
   if (c.linear) linear.emplace(parameters, c.factor(), c.code_width);
+  if (c.quantiser == "logits")
+    scores.emplace(parameters, kScoresName, c.code_width, c.codebook_rows());
+  if (c.full_codes > 0)
+    token_of_code = parameters.buffer(kTokenOfCodeName, at::zeros({c.full_codes}, at::kLong));
+}
+
+at::Tensor token_vectors(const at::Tensor& codes, const at::Tensor& token_of_code, int64_t tokens,
+                         const std::string& where) {
+  if (!token_of_code.defined()) return codes;
+  const at::NoGradGuard no_grad;
+  const at::Tensor table = token_of_code.to(at::kCPU, at::kLong).contiguous();
+  std::vector<int64_t> code_of(static_cast<size_t>(tokens), -1);
+  for (int64_t code = table.numel() - 1; code >= 0; --code) {
+    const int64_t token = table.data_ptr<int64_t>()[code];
+    if (token < 0 || token >= tokens) {
+      throw Error(where,
+                  fmt::format("code {} becomes token {}, outside 0..{}", code, token, tokens - 1));
+    }
+    code_of[static_cast<size_t>(token)] = code;
+  }
+  for (size_t token = 0; token < code_of.size(); ++token) {
+    if (code_of[token] < 0) throw Error(where, fmt::format("no code becomes token {}", token));
+  }
+  return codes.index_select(0, at::tensor(code_of).to(codes.device()));
 }
 
 void CodecNetwork::start_linear(const at::Tensor& images) {
@@ -62,19 +84,22 @@ at::Tensor rows_to_cells(const at::Tensor& rows, int64_t batch, int64_t height, 
 Codec Codec::load(const std::string& path) {
   const ModelFile file = open_model(path, "codec");
   const CodecConfig config = CodecConfig::from_json(file.config, path);
-  auto network = std::make_unique<CodecNetwork>(config, 0);
+  auto network = std::make_unique<CodecNetwork>(config, 0, Fill::none);
   load_parameters(file, network->parameters);
-  return Codec(std::move(network));
+  return Codec(std::move(network), path);
 }
 
-Codec::Codec(std::unique_ptr<CodecNetwork> network) : network_(std::move(network)) {
+Codec::Codec(std::unique_ptr<CodecNetwork> network, const std::string& where)
+    : network_(std::move(network)) {
   network_->parameters.set_requires_grad(false);
-  identity_ = codebook_identity(network_->codes);
+  vectors_ = token_vectors(network_->codes, network_->token_of_code, network_->config.codes, where);
+  identity_ = codebook_identity(vectors_);
   device_ = network_->codes.device();
 }
 
 void Codec::to(at::Device device) {
   network_->parameters.to(device, at::kFloat);
+  vectors_ = vectors_.to(device);
   device_ = device;
 }
 
@@ -92,14 +117,32 @@ at::Tensor Codec::encode(const at::Tensor& images) const {
   at::NoGradGuard no_grad;
   grid_side(images.size(2));
   grid_side(images.size(3));
-  auto z = network_->latent(at_least_two(images.to(device_)));
-  auto index = nearest_code(cells_to_rows(z.to(at::kFloat)), network_->codes);
-  return index.view({z.size(0), -1}).narrow(0, 0, images.size(0)).to(at::kCPU);
+  const auto z = network_->latent(at_least_two(images.to(device_)));
+  const auto rows = cells_to_rows(z.to(at::kFloat));
+  const auto code = network_->scores ? cells_to_rows((*network_->scores)(z)).argmax(1)
+                                     : nearest_code(rows, network_->codes);
+  return tokens_of_codes(code).view({z.size(0), -1}).narrow(0, 0, images.size(0)).to(at::kCPU);
+}
+
+at::Tensor Codec::tokens_of_codes(const at::Tensor& codes) const {
+  const at::Tensor& table = network_->token_of_code;
+  return table.defined() ? table.index_select(0, codes.reshape({-1})).view_as(codes) : codes;
+}
+
+at::Tensor Codec::log_scores(const at::Tensor& images) const {
+  at::NoGradGuard no_grad;
+  if (!network_->scores) {
+    throw Error("", "this codec takes the nearest code and gives the others no probability");
+  }
+  const auto z = network_->latent(at_least_two(images.to(device_)));
+  const auto scores = cells_to_rows((*network_->scores)(z));
+  const int64_t cells = scores.size(0) / z.size(0);
+  return scores.narrow(0, 0, images.size(0) * cells).to(at::kCPU, at::kFloat).log_softmax(1);
 }
 
 at::Tensor Codec::decode(const at::Tensor& tokens, int64_t height, int64_t width) const {
   at::NoGradGuard no_grad;
-  const int64_t codes = network_->codes.size(0);
+  const int64_t codes = config().codes;
   if (tokens.numel() > 0) {
     const int64_t low = tokens.min().item<int64_t>(), high = tokens.max().item<int64_t>();
     if (low < 0 || high >= codes) {
@@ -108,7 +151,7 @@ at::Tensor Codec::decode(const at::Tensor& tokens, int64_t height, int64_t width
     }
   }
   auto some = at_least_two(tokens.to(device_));
-  auto vectors = network_->codes.index_select(0, some.reshape({-1}));
+  auto vectors = vectors_.index_select(0, some.reshape({-1}));
   auto images = network_->picture(rows_to_cells(vectors, some.size(0), height, width));
   return images.narrow(0, 0, tokens.size(0)).clamp(-1, 1).to(at::kCPU);
 }
@@ -123,7 +166,8 @@ PrunedCodec keep_codes(const CodecNetwork& network, const at::Tensor& kept) {
   PrunedCodec pruned{network.config, named_tensors(network.parameters)};
   pruned.config.codes = kept.size(0);
   for (NamedTensor& t : pruned.tensors) {
-    if (t.name == kCodes) t.tensor = t.tensor.detach().index_select(0, kept.to(t.tensor.device()));
+    if (t.name == kCodebookName)
+      t.tensor = t.tensor.detach().index_select(0, kept.to(t.tensor.device()));
   }
   return pruned;
 }

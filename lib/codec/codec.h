@@ -22,9 +22,14 @@
 
 namespace vq {
 
+// Names of the quantiser's tensors.
+inline constexpr const char* kCodebookName = "quantize.embedding";
+inline constexpr const char* kScoresName = "quantize.proj";
+inline constexpr const char* kTokenOfCodeName = "quantize.token";
+
 // The tensors and the two halves; what is trained and what is run.
 struct CodecNetwork {
-  CodecNetwork(const CodecConfig& config, uint64_t seed);
+  CodecNetwork(const CodecConfig& config, uint64_t seed, Fill fill = Fill::initial);
   CodecNetwork(const CodecNetwork&) = delete;  // layers share their tensors with `parameters`
   CodecNetwork& operator=(const CodecNetwork&) = delete;
 
@@ -42,8 +47,19 @@ struct CodecNetwork {
   Decoder decoder;
   Pointwise post_quant_conv;
   std::optional<LinearPath> linear;
-  at::Tensor codes;  // (K, D), the buffer "quantize.embedding"
+  at::Tensor codes;  // (codebook_rows, D), the buffer "quantize.embedding"
+  // Of codecs that choose by scores: (codebook_rows, latent width, 1, 1).
+  std::optional<Pointwise> scores;
+  // Of codecs that use a part of their codebook: (codebook_rows) int64, the token of each code. A
+  // token stands for the first code that becomes it.
+  at::Tensor token_of_code;
 };
+
+// What each token stands for: (K, D), rows of the codebook. `token_of_code` (codebook_rows) is not
+// defined where every code is a token; throws vq::Error at `where` when it leaves a token without a
+// code.
+at::Tensor token_vectors(const at::Tensor& codes, const at::Tensor& token_of_code, int64_t tokens,
+                         const std::string& where);
 
 // (B, D, h, w) <-> (B*h*w, D)
 at::Tensor cells_to_rows(const at::Tensor& z);
@@ -53,25 +69,31 @@ class Codec {
  public:
   static Codec load(const std::string& path);
   // Takes over a network, as it is, for running.
-  explicit Codec(std::unique_ptr<CodecNetwork> network);
+  explicit Codec(std::unique_ptr<CodecNetwork> network, const std::string& where = "");
 
   void to(at::Device device);
   at::Device device() const { return device_; }
 
   at::Tensor encode(const at::Tensor& images) const;
+  // (B*L, codebook_rows): the log-probability of each code, row by row. Only of codecs that choose
+  // by scores, which may be asked to draw (as the released Gumbel codecs do) instead of to choose.
+  at::Tensor log_scores(const at::Tensor& images) const;
+  // Codes drawn or chosen elsewhere -> tokens; the identity where the whole codebook is used.
+  at::Tensor tokens_of_codes(const at::Tensor& codes) const;
   // Clamped to [-1, 1]; a token outside 0..K-1 is an error.
   at::Tensor decode(const at::Tensor& tokens, int64_t height, int64_t width) const;
   // (B, C, h, w): the encoder's last hidden layer, for measuring.
   at::Tensor features(const at::Tensor& images) const;
 
   const CodecConfig& config() const { return network_->config; }
-  const std::string& identity() const { return identity_; }  // sha256 of the codebook
+  const std::string& identity() const { return identity_; }  // sha256 of what the tokens stand for
   const CodecNetwork& network() const { return *network_; }
   // Grid of a picture of this size; throws vq::Error when it does not divide.
   int64_t grid_side(int64_t pixels) const;
 
  private:
   std::unique_ptr<CodecNetwork> network_;
+  at::Tensor vectors_;  // (K, D)
   std::string identity_;
   at::Device device_ = at::kCPU;
 };

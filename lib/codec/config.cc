@@ -29,6 +29,15 @@ void visit_members(Config& c, Visit visit) {
   visit("codes", c.codes);
 }
 
+// Members that a file may leave out, and that are left out where they have their defaults: files of
+// codecs that need none of them are the same as before there were any.
+template <typename Config, typename Visit>
+void visit_optional(Config& c, Visit visit) {
+  visit("stem", c.stem);
+  visit("quantiser", c.quantiser);
+  visit("full_codes", c.full_codes);
+}
+
 CodecConfig released(int64_t channels, std::vector<int64_t> multipliers, int64_t width,
                      int64_t codes) {
   CodecConfig c;
@@ -81,6 +90,12 @@ void CodecConfig::check(const std::string& where) const {
   require(latent >= 1 && latent <= 4096 && code_width >= 1 && code_width <= 4096, where,
           "latent and code width must be 1 to 4096");
   require(codes >= 1 && codes <= 65536, where, "a codebook has 1 to 65536 codes");
+  require(full_codes == 0 || (full_codes >= codes && full_codes <= 65536), where,
+          fmt::format("{} codes cannot be chosen from {}", codes, full_codes));
+  require(quantiser == "nearest" || quantiser == "logits", where,
+          fmt::format("there is no quantiser '{}'", quantiser));
+  require(stem >= 0 && stem <= 4096 && (groups == 0 || stem_channels() % groups == 0), where,
+          fmt::format("{} channels cannot come first", stem));
   require(image_size >= factor() && image_size % factor() == 0, where,
           fmt::format("pictures of {} pixels a side do not divide into cells of {} pixels",
                       image_size, factor()));
@@ -89,6 +104,12 @@ void CodecConfig::check(const std::string& where) const {
 Json CodecConfig::to_json() const {
   Json json = Json::object();
   visit_members(*this, [&](const char* name, const auto& value) { json[name] = value; });
+  Json standard = Json::object();
+  const CodecConfig defaults;
+  visit_optional(defaults, [&](const char* name, const auto& value) { standard[name] = value; });
+  visit_optional(*this, [&](const char* name, const auto& value) {
+    if (standard[name] != value) json[name] = value;
+  });
   return json;
 }
 
@@ -96,10 +117,9 @@ CodecConfig CodecConfig::from_json(const Json& json, const std::string& where) {
   CodecConfig config;
   size_t members = 0;
   require(json.is_object(), where, "the codec's configuration is not an object");
-  visit_members(config, [&](const char* name, auto& value) {
+  const auto read = [&](const char* name, auto& value) {
     const auto found = json.find(name);
-    require(found != json.end(), where,
-            fmt::format("the codec's configuration lacks \"{}\"", name));
+    if (found == json.end()) return false;
     try {
       found->get_to(value);
     } catch (const Json::exception&) {
@@ -107,7 +127,12 @@ CodecConfig CodecConfig::from_json(const Json& json, const std::string& where) {
                                      dump_json(*found), name));
     }
     ++members;
+    return true;
+  };
+  visit_members(config, [&](const char* name, auto& value) {
+    require(read(name, value), where, fmt::format("the codec's configuration lacks \"{}\"", name));
   });
+  visit_optional(config, [&](const char* name, auto& value) { read(name, value); });
   require(json.size() == members, where,
           "the codec's configuration has members that this version does not know");
   config.check(where);

@@ -8,7 +8,7 @@ namespace vq {
 
 Encoder::Encoder(Parameters& p, const CodecConfig& c) : patch_(c.patch) {
   const std::string name = "encoder.";
-  int64_t width = c.channels;
+  int64_t width = c.stem_channels();
   conv_in_ = Conv2d(p, name + "conv_in", 3 * patch_ * patch_, width, 3);
   for (int64_t l = 0; l < c.levels(); ++l) {
     const std::string at = name + "down." + std::to_string(l);

@@ -27,21 +27,21 @@ ClipPrecision parse_precision(const std::string& word, const std::string& where)
 
 Linear blank_linear(Parameters& p, const std::string& name, int64_t in, int64_t out) {
   Linear layer;
-  layer.weight = p.buffer(name + ".weight", at::zeros({out, in}));
-  layer.bias = p.buffer(name + ".bias", at::zeros({out}));
+  layer.weight = p.constant_buffer(name + ".weight", {out, in}, 0);
+  layer.bias = p.constant_buffer(name + ".bias", {out}, 0);
   return layer;
 }
 
 LayerNorm blank_norm(Parameters& p, const std::string& name, int64_t width) {
   LayerNorm layer;
-  layer.weight = p.buffer(name + ".weight", at::ones({width}));
-  layer.bias = p.buffer(name + ".bias", at::zeros({width}));
+  layer.weight = p.constant_buffer(name + ".weight", {width}, 1);
+  layer.bias = p.constant_buffer(name + ".bias", {width}, 0);
   return layer;
 }
 
 Embedding blank_embedding(Parameters& p, const std::string& name, int64_t rows, int64_t width) {
   Embedding layer;
-  layer.weight = p.buffer(name + ".weight", at::zeros({rows, width}));
+  layer.weight = p.constant_buffer(name + ".weight", {rows, width}, 0);
   return layer;
 }
 

@@ -239,7 +239,10 @@ ClipTokenizer ClipTokenizer::open(const std::string& path, ClipTokenizerOptions 
 
 // vocab.json says each token's id: it must be the one that the merges give it.
 void ClipTokenizer::check_ids(const std::string& path) const {
-  const Json json = parse_json(as_text(read_file(path, kMostFile)), path);
+  // Members in a tree: in a list of fifty thousand, as Json has them, each look-up costs all.
+  const Bytes content = read_file(path, kMostFile);
+  const auto json = nlohmann::json::parse(as_text(content), nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) throw Error(path, "is not valid JSON");
   if (!json.is_object()) throw Error(path, "is not a list of tokens and their ids");
   const auto expect = [&](const std::string& name, int64_t id) {
     const auto found = json.find(name);

@@ -6,8 +6,15 @@ namespace vq {
 AdaLayerNorm::AdaLayerNorm(Parameters& p, const std::string& name, int64_t rows, int64_t width)
     : table(p, name + ".embedding", rows, width), linear(p, name + ".linear", width, 2 * width) {}
 
+at::Tensor AdaLayerNorm::row_of_table(const at::Tensor& row) const {
+  if (!mean_beyond) return table(row);
+  const int64_t rows = table.weight.size(0);
+  const at::Tensor beyond = row.ge(rows).unsqueeze(1);
+  return at::where(beyond, table.weight.mean(0, /*keepdim=*/true), table(row.clamp_max(rows - 1)));
+}
+
 at::Tensor AdaLayerNorm::vectors(const at::Tensor& row) const {
-  return linear.rows_padded(at::silu(table(row)));
+  return linear.rows_padded(at::silu(row_of_table(row)));
 }
 
 at::Tensor AdaLayerNorm::operator()(const at::Tensor& x, const at::Tensor& row) const {
@@ -19,14 +26,19 @@ at::Tensor AdaLayerNorm::operator()(const at::Tensor& x, const at::Tensor& row) 
 Block::Block(Parameters& p, const std::string& name, const BlockSizes& s)
     : norm_self(p, name + ".norm_self", s.timesteps, s.width),
       self(p, name + ".self", s.width, s.heads),
-      mlp(p, name + ".mlp", s.width, s.mlp_times),
       condition(s.condition) {
+  if (s.convolutions) {
+    conv_mlp.emplace(p, name + ".mlp", s.width, s.mlp_times, s.grid_height, s.grid_width);
+  } else {
+    mlp = Mlp(p, name + ".mlp", s.width, s.mlp_times);
+  }
   if (condition == ConditionKind::caption) {
     norm_cross = AdaLayerNorm(p, name + ".norm_cross", s.timesteps, s.width);
     cross = CrossAttention(p, name + ".cross", s.width, s.context_width, s.heads);
   }
   if (condition == ConditionKind::label) {
     norm_label = AdaLayerNorm(p, name + ".norm_label", s.label_rows, s.width);
+    norm_label.mean_beyond = s.mean_label;
   } else {
     norm_mlp = LayerNorm(p, name + ".norm_mlp", s.width);
   }
@@ -36,7 +48,8 @@ at::Tensor Block::operator()(at::Tensor x, const at::Tensor& row, const at::Tens
                              const at::Tensor& label) const {
   x = x + self(norm_self(x, row));
   if (condition == ConditionKind::caption) x = x + cross(norm_cross(x, row), context);
-  return x + mlp(condition == ConditionKind::label ? norm_label(x, label) : norm_mlp(x));
+  const at::Tensor y = condition == ConditionKind::label ? norm_label(x, label) : norm_mlp(x);
+  return x + (conv_mlp ? (*conv_mlp)(y) : mlp(y));
 }
 
 }  // namespace vq

@@ -8,11 +8,14 @@
 //   x        (B, L, D)     context (B, S, C)     t, label (B) rows of their tables
 //
 // AdaLN_i(x) = LN(x) (1 + scale) + shift with (scale, shift) = Linear(SiLU(table[i])); LN without
-// weights, eps 1e-5. The MLP's activation is x sigmoid(1.702 x), the released models' GELU2.
+// weights, eps 1e-5. The MLP's activation is x sigmoid(1.702 x), the released models' GELU2. The
+// released 16 x 16 models have 3x3 convolutions over the grid in their MLP; in the first of them
+// the null class has no row of its own and is the mean of the table.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <string>
 
 #include "lib/condition/condition.h"
@@ -22,19 +25,26 @@
 namespace vq {
 
 struct AdaLayerNorm {
-  Embedding table;  // (rows, D)
-  Linear linear;    // D -> 2 D: scale, then shift
+  Embedding table;           // (rows, D)
+  Linear linear;             // D -> 2 D: scale, then shift
+  bool mean_beyond = false;  // a number beyond the last row means the mean of all rows
   AdaLayerNorm() = default;
   AdaLayerNorm(Parameters& p, const std::string& name, int64_t rows, int64_t width);
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& row) const;
   at::Tensor vectors(const at::Tensor& row) const;  // (R) -> (R, 2 D) scale and shift
+
+ private:
+  at::Tensor row_of_table(const at::Tensor& row) const;
 };
 
 struct BlockSizes {
   int64_t width, heads, mlp_times, timesteps;
   ConditionKind condition;
-  int64_t context_width;  // caption
-  int64_t label_rows;     // label: classes, and one more for the null
+  int64_t context_width;      // caption
+  int64_t label_rows;         // label: rows of the table
+  bool mean_label = false;    // label: the null has no row and is the mean of the others
+  bool convolutions = false;  // in the MLP, over a grid of this size
+  int64_t grid_height = 0, grid_width = 0;
 };
 
 struct Block {
@@ -43,6 +53,7 @@ struct Block {
   SelfAttention self;
   CrossAttention cross;
   Mlp mlp;
+  std::optional<ConvMlp> conv_mlp;  // in its place
   ConditionKind condition = ConditionKind::none;
 
   Block(Parameters& p, const std::string& name, const BlockSizes& sizes);

@@ -5,8 +5,10 @@
 //   features  of the condition (lib/condition): context (B, S, C) or label (B), or nothing
 //   hidden    (B, L, D); head(rows of it) gives logits over the K tokens: [mask] is never predicted
 //
-// Position (r, c) gets a row and a column embedding. The head is its own function, so that a
-// sampler asks it only for positions that change.
+// Position (r, c) gets a row and a column embedding. Where the tables are larger than the grid, as
+// in the released 16 x 16 models with their 32 x 32 tables, the grid's places are counted through
+// the tables' rows: place l has row l div W and column l mod W, W being the columns of the tables.
+// The head is its own function, so that a sampler asks it only for positions that change.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -26,6 +28,11 @@ struct DenoiserConfig {
   ConditionKind condition = ConditionKind::none;
   int64_t context_width = 0;  // caption
   int64_t label_rows = 0;     // label: classes + 1
+
+  // Of released models; a file that does not speak of them means these defaults.
+  bool convolutions = false;  // the MLP's, "mlp": "convolution" in place of "linear"
+  bool mean_null = false;     // label: the null has no row of its own, "label_null": "mean"
+  int64_t position_height = 0, position_width = 0;  // of the tables; 0: as the grid
 
   Json to_json() const;
   static DenoiserConfig from_json(const Json& json, const std::string& where);

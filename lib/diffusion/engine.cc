@@ -62,8 +62,9 @@ const at::Tensor& DenoiserEngine::Adaptive::with(const std::vector<int64_t>& row
   return values;
 }
 
-bool DenoiserEngine::serves(at::Device device, Precision precision) {
-  return precision != Precision::fp32 && device.is_cpu() && has_avx512_bf16();
+bool DenoiserEngine::serves(const DenoiserConfig& config, at::Device device, Precision precision) {
+  return !config.convolutions && precision != Precision::fp32 && device.is_cpu() &&
+         has_avx512_bf16();
 }
 
 DenoiserEngine::DenoiserEngine(const Denoiser& denoiser, Precision precision)

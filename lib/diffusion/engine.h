@@ -28,8 +28,8 @@ namespace vq {
 
 class DenoiserEngine {
  public:
-  // Not fp32; on a CPU with AVX512_BF16.
-  static bool serves(at::Device device, Precision precision);
+  // Not fp32; on a CPU with AVX512_BF16; a denoiser whose MLPs are products, not convolutions.
+  static bool serves(const DenoiserConfig& config, at::Device device, Precision precision);
   // Keeps a reference to the denoiser.
   DenoiserEngine(const Denoiser& denoiser, Precision precision);
 

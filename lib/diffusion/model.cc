@@ -63,8 +63,9 @@ Json DiffusionModelConfig::to_json() const {
           {"suggested", suggested}};
 }
 
-DiffusionModel::DiffusionModel(DiffusionModelConfig config, Tokenizer tokenizer, uint64_t seed)
-    : config_(std::move(config)), parameters_(seed) {
+DiffusionModel::DiffusionModel(DiffusionModelConfig config, Tokenizer tokenizer, uint64_t seed,
+                               Fill fill)
+    : config_(std::move(config)), parameters_(seed, fill) {
   condition_ = std::make_unique<Condition>(parameters_, config_.condition, std::move(tokenizer));
   config_.condition = condition_->config();
   DenoiserConfig& d = config_.denoiser;
@@ -81,7 +82,7 @@ std::unique_ptr<DiffusionModel> DiffusionModel::build(const ModelFile& file, con
   if (config.condition.kind == ConditionKind::caption && !tokenizer) {
     throw Error(file.path, std::string("missing tensor ") + kVocabulary);
   }
-  auto model = std::make_unique<DiffusionModel>(config, std::move(tokenizer), 0);
+  auto model = std::make_unique<DiffusionModel>(config, std::move(tokenizer), 0, Fill::none);
   // The numbers in the file count, not the name: a checkpoint keeps the schedule it was trained
   // with.
   model->schedule_ = std::make_unique<Schedule>(config.schedule, doubles(file.tensors, kAlphaBar),
@@ -108,10 +109,12 @@ at::Device DiffusionModel::device() const { return parameters_.entries().front()
 
 void DiffusionModel::make_engine(Precision precision) {
   engine_.reset();
-  if (DenoiserEngine::serves(device(), precision)) {
+  if (DenoiserEngine::serves(config_.denoiser, device(), precision)) {
     engine_ = std::make_unique<DenoiserEngine>(*denoiser_, precision);
   } else if (precision == Precision::int8) {
-    throw Error::usage("--dtype", "int8 needs a processor with AVX512_BF16, and -d cpu");
+    throw Error::usage(
+        "--dtype",
+        "int8 needs a processor with AVX512_BF16, -d cpu, and a model without convolutions");
   }
 }
 

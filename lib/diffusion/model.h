@@ -40,9 +40,11 @@ struct DiffusionModelConfig {
 class DiffusionModel {
  public:
   // Fresh weights. The denoiser's sizes that follow from the condition are filled in.
-  DiffusionModel(DiffusionModelConfig config, Tokenizer tokenizer, uint64_t seed);
+  DiffusionModel(DiffusionModelConfig config, Tokenizer tokenizer, uint64_t seed,
+                 Fill fill = Fill::initial);
   static std::unique_ptr<DiffusionModel> load(const std::string& path, at::Device device);
-  // As load(), but the weights come from elsewhere in the file (a training state).
+  // As load(), but the weights come from elsewhere in the file (a training state): they hold
+  // nothing yet.
   static std::unique_ptr<DiffusionModel> build(const ModelFile& file, const Json& config);
 
   const DiffusionModelConfig& config() const { return config_; }

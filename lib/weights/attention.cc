@@ -26,12 +26,35 @@ at::Tensor join_heads(const at::Tensor& x) {
 at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                   int64_t heads) {
   const at::Tensor k = split_heads(key, heads), v = split_heads(value, heads);
-  const bool plain = at::GradMode::is_enabled() && query.is_cpu() &&
-                     query.size(1) * key.size(1) <= kPlainScores;
+  const bool plain =
+      at::GradMode::is_enabled() && query.is_cpu() && query.size(1) * key.size(1) <= kPlainScores;
   if (!plain) return join_heads(at::scaled_dot_product_attention(split_heads(query, heads), k, v));
   const double scale = 1 / std::sqrt(static_cast<double>(query.size(2) / heads));
   const at::Tensor scores = split_heads(query * scale, heads).matmul(k.transpose(2, 3));
   return join_heads(scores.softmax(-1).to(v.scalar_type()).matmul(v));
+}
+
+// x sigmoid(1.702 x), by way of silu(y) = y sigmoid(y), which the library has in one kernel.
+at::Tensor gelu2(const at::Tensor& x) {
+  constexpr double kSlope = 1.702;
+  return at::silu(x * kSlope) * (1 / kSlope);
+}
+
+// A 3x3 convolution of a grid's rows, (B, L, in) -> (B, L, out).
+at::Tensor convolve_rows(const Conv2d& conv, const at::Tensor& x, int64_t height, int64_t width) {
+  const int64_t in = x.size(2), out = conv.weight.size(0);
+  const at::Tensor cells = x.transpose(1, 2).reshape({-1, in, height, width});
+  if (!x.is_cpu() || at::GradMode::is_enabled())
+    return conv(cells).flatten(2).transpose(1, 2).contiguous();
+  // Grid by grid: nine copies of one grid are a small table, of a batch they are not.
+  Linear product;
+  product.weight = conv.weight.view({out, in * 9}), product.bias = conv.bias;
+  std::vector<at::Tensor> grids;
+  for (const at::Tensor& grid : cells.split(1)) {
+    const at::Tensor patches = at::im2col(grid, {3, 3}, {1, 1}, {1, 1}, {1, 1});
+    grids.push_back(product(patches.transpose(1, 2).contiguous()));
+  }
+  return at::cat(grids);
 }
 
 }  // namespace
@@ -59,10 +82,17 @@ at::Tensor CrossAttention::operator()(const at::Tensor& x, const at::Tensor& con
 Mlp::Mlp(Parameters& p, const std::string& name, int64_t width, int64_t times)
     : in(p, name + ".in", width, times * width), out(p, name + ".out", times * width, width) {}
 
-at::Tensor Mlp::operator()(const at::Tensor& x) const {
-  constexpr double kSlope = 1.702;
-  // x sigmoid(1.702 x), by way of silu(y) = y sigmoid(y), which the library has in one kernel.
-  return out(at::silu(in(x)*kSlope) * (1 / kSlope));
+at::Tensor Mlp::operator()(const at::Tensor& x) const { return out(gelu2(in(x))); }
+
+ConvMlp::ConvMlp(Parameters& p, const std::string& name, int64_t channels, int64_t times,
+                 int64_t grid_height, int64_t grid_width)
+    : in(p, name + ".in", channels, times * channels, 3),
+      out(p, name + ".out", times * channels, channels, 3),
+      height(grid_height),
+      width(grid_width) {}
+
+at::Tensor ConvMlp::operator()(const at::Tensor& x) const {
+  return convolve_rows(out, gelu2(convolve_rows(in, x, height, width)), height, width);
 }
 
 }  // namespace vq

@@ -15,32 +15,6 @@
 namespace vq {
 namespace {
 
-at::ScalarType to_scalar_type(DType dtype) {
-  switch (dtype) {
-    case DType::f64:
-      return at::kDouble;
-    case DType::f32:
-      return at::kFloat;
-    case DType::f16:
-      return at::kHalf;
-    case DType::bf16:
-      return at::kBFloat16;
-    case DType::i64:
-      return at::kLong;
-    case DType::i32:
-      return at::kInt;
-    case DType::i16:
-      return at::kShort;
-    case DType::i8:
-      return at::kChar;
-    case DType::u8:
-      return at::kByte;
-    case DType::boolean:
-      return at::kBool;
-  }
-  throw Error("", "unknown tensor type");
-}
-
 DType to_dtype(at::ScalarType type, const std::string& name) {
   switch (type) {
     case at::kDouble:
@@ -84,7 +58,7 @@ std::string name_list(const std::vector<std::string>& names) {
 // The file's bytes as a tensor without a copy; valid while the file is.
 at::Tensor view_tensor(const SafetensorsFile& file, const std::string& name) {
   const TensorView view = file.tensor(name);
-  const auto options = at::TensorOptions(to_scalar_type(view.dtype));
+  const auto options = at::TensorOptions(scalar_type_of(view.dtype));
   const auto address = reinterpret_cast<uintptr_t>(view.bytes.data());
   if (address % dtype_size(view.dtype) != 0) {  // reading numbers at odd addresses is undefined
     at::Tensor copy = at::empty(view.shape, options);
@@ -101,6 +75,32 @@ Json metadata_json(const SafetensorsFile& file, const char* name, Json otherwise
 }
 
 }  // namespace
+
+at::ScalarType scalar_type_of(DType dtype) {
+  switch (dtype) {
+    case DType::f64:
+      return at::kDouble;
+    case DType::f32:
+      return at::kFloat;
+    case DType::f16:
+      return at::kHalf;
+    case DType::bf16:
+      return at::kBFloat16;
+    case DType::i64:
+      return at::kLong;
+    case DType::i32:
+      return at::kInt;
+    case DType::i16:
+      return at::kShort;
+    case DType::i8:
+      return at::kChar;
+    case DType::u8:
+      return at::kByte;
+    case DType::boolean:
+      return at::kBool;
+  }
+  throw Error("", "unknown tensor type");
+}
 
 ModelFile open_model(const std::string& path, const std::string& kind) {
   SafetensorsFile tensors(path);

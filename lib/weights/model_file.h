@@ -45,6 +45,9 @@ void save_model(const std::string& path, const std::string& kind, const Json& co
 std::vector<NamedTensor> named_tensors(const Parameters& parameters,
                                        const std::string& prefix = "");
 
+// The tensor types of files as LibTorch knows them.
+at::ScalarType scalar_type_of(DType dtype);
+
 // One tensor of the file as a copy that owns its memory.
 at::Tensor load_tensor(const SafetensorsFile& file, const std::string& name);
 

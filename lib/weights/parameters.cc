@@ -9,7 +9,7 @@
 
 namespace vq {
 
-Parameters::Parameters(uint64_t seed) : seed_(seed) {}
+Parameters::Parameters(uint64_t seed, Fill fill) : seed_(seed), fill_(fill) {}
 
 at::Tensor Parameters::add(const std::string& name, at::Tensor value, bool trainable) {
   if (!by_name_.emplace(name, entries_.size()).second) {
@@ -20,6 +20,15 @@ at::Tensor Parameters::add(const std::string& name, at::Tensor value, bool train
   return value;
 }
 
+at::Tensor Parameters::make(at::IntArrayRef shape,
+                            const std::function<void(at::Tensor&)>& set) const {
+  if (fill_ == Fill::shapes)
+    return at::empty(shape, at::TensorOptions(at::kFloat).device(at::kMeta));
+  at::Tensor value = at::empty(shape, at::kFloat);
+  if (fill_ == Fill::initial) set(value);
+  return value;
+}
+
 // Each tensor has a generator of its own, seeded by its name: a network with one layer more starts
 // with the same values in all the others.
 static at::Generator generator_for(uint64_t seed, const std::string& name) {
@@ -27,19 +36,26 @@ static at::Generator generator_for(uint64_t seed, const std::string& name) {
 }
 
 at::Tensor Parameters::normal(const std::string& name, at::IntArrayRef shape, double std) {
-  at::Tensor value = at::zeros(shape, at::kFloat);
-  if (std > 0) value.normal_(0, std, generator_for(seed_, name));
-  return add(name, value, true);
+  const auto set = [&](at::Tensor& value) {
+    std > 0 ? value.normal_(0, std, generator_for(seed_, name)) : value.zero_();
+  };
+  return add(name, make(shape, set), true);
 }
 
 at::Tensor Parameters::uniform(const std::string& name, at::IntArrayRef shape, double bound) {
-  at::Tensor value = at::empty(shape, at::kFloat);
-  value.uniform_(-bound, bound, generator_for(seed_, name));
-  return add(name, value, true);
+  const auto set = [&](at::Tensor& value) {
+    value.uniform_(-bound, bound, generator_for(seed_, name));
+  };
+  return add(name, make(shape, set), true);
 }
 
 at::Tensor Parameters::constant(const std::string& name, at::IntArrayRef shape, double value) {
-  return add(name, at::full(shape, value, at::kFloat), true);
+  return add(name, make(shape, [&](at::Tensor& tensor) { tensor.fill_(value); }), true);
+}
+
+at::Tensor Parameters::constant_buffer(const std::string& name, at::IntArrayRef shape,
+                                       double value) {
+  return add(name, make(shape, [&](at::Tensor& tensor) { tensor.fill_(value); }), false);
 }
 
 at::Tensor Parameters::buffer(const std::string& name, at::Tensor value) {

@@ -18,6 +18,10 @@
 
 namespace vq {
 
+// What the tensors of a new network hold: values to start training from, nothing (they are about to
+// be loaded), or not even memory (only names and shapes are asked for).
+enum class Fill { initial, none, shapes };
+
 class Parameters {
  public:
   struct Entry {
@@ -27,13 +31,14 @@ class Parameters {
   };
 
   // All initial values come from a generator of this seed, in the order of creation.
-  explicit Parameters(uint64_t seed = 0);
+  explicit Parameters(uint64_t seed = 0, Fill fill = Fill::initial);
 
   // Normal with standard deviation `std` (0: zeros), float32 on the CPU. Throws on a repeated name.
   at::Tensor normal(const std::string& name, at::IntArrayRef shape, double std);
   at::Tensor uniform(const std::string& name, at::IntArrayRef shape, double bound);
   at::Tensor constant(const std::string& name, at::IntArrayRef shape, double value);
   at::Tensor buffer(const std::string& name, at::Tensor value);
+  at::Tensor constant_buffer(const std::string& name, at::IntArrayRef shape, double value);
 
   const std::vector<Entry>& entries() const { return entries_; }
   at::Tensor get(const std::string& name) const;  // throws vq::Error when absent
@@ -48,7 +53,10 @@ class Parameters {
 
  private:
   at::Tensor add(const std::string& name, at::Tensor value, bool trainable);
+  // A new tensor; `set` gives it its initial values.
+  at::Tensor make(at::IntArrayRef shape, const std::function<void(at::Tensor&)>& set) const;
   uint64_t seed_;
+  Fill fill_;
   std::vector<Entry> entries_;
   std::unordered_map<std::string, size_t> by_name_;
 };

@@ -73,7 +73,7 @@ struct Net {
       : denoiser(parameters, c),
         schedule(Schedule::make("linear", kTimesteps, static_cast<int>(c.codebook_size))) {
     parameters.set_requires_grad(false);
-    if (DenoiserEngine::serves(at::kCPU, precision))
+    if (DenoiserEngine::serves(c, at::kCPU, precision))
       engine = std::make_unique<DenoiserEngine>(denoiser, precision);
   }
 

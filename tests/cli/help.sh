@@ -63,6 +63,7 @@ verbs() { "$1" --help=words | awk -F '\t' '$3 == "verb" { print $1 }'; }
 # a fixture is missing, and both are the place to add a new program to.
 read_command() {
   case $1 in
+    vq-import) command="vq-import % -o result.safetensors" ;;
     vq-info) command="vq-info %" ;;
     vq-encode) need codec.safetensors; command="vq-encode -m $FIXTURES/codec.safetensors -o result.vqt %" ;;
     vq-decode) need codec.safetensors; command="vq-decode -m $FIXTURES/codec.safetensors -o result.ppm %" ;;
@@ -92,6 +93,9 @@ write_command() {
     vq-eval)
       need codec.safetensors
       command="vq-eval --metrics recon -m $FIXTURES/codec.safetensors -o % $FIXTURES/pictures" ;;
+    vq-import)
+      need taming.safetensors
+      command="vq-import -q --groups 2 -o % $FIXTURES/taming.safetensors" ;;
     vq-info) does_not_apply "writes no file" ;;
     *) skip "write_command in tests/cli/help.sh does not know $1" ;;
   esac

@@ -51,7 +51,8 @@ Schedule schedule_of(const Json& config, int64_t codes) {
 }  // namespace
 
 Fixture::Fixture(const std::string& folder)
-    : refs(read_json(folder + "/refs.json")),
+    : folder(folder),
+      refs(read_json(folder + "/refs.json")),
       scheduler(read_json(folder + "/pipeline/scheduler/scheduler_config.json")),
       file(folder + "/refs.safetensors"),
       codes(scheduler["num_vec_classes"].get<int64_t>() - 1),
@@ -101,6 +102,29 @@ std::vector<Case> cases(const Fixture& fixture) {
     all.emplace_back(fixture, name, what);
   return all;
 }
+
+WholeRun::WholeRun(const Fixture& fixture, std::string the_name, const Json& what)
+    : name(std::move(the_name)),
+      prompts(what["prompts"].get<std::vector<std::string>>()),
+      steps(what["steps"]),
+      guidance(what["guidance"]),
+      truncation(what["truncation"]),
+      noise_seed(what["noise_seed"]),
+      margin(what["argmax_margin"]),
+      samples(fixture.tensor("run." + name + ".samples").to(at::kLong)) {}
+
+at::Tensor WholeRun::before(int step, int64_t mask) const {
+  return step == 0 ? at::full_like(samples[0], mask) : samples[step - 1];
+}
+
+std::vector<WholeRun> runs(const Fixture& fixture) {
+  std::vector<WholeRun> all;
+  for (const auto& [name, what] : fixture.refs["runs"].items())
+    all.emplace_back(fixture, name, what);
+  return all;
+}
+
+int64_t noise_classes(const Fixture& fixture, int time) { return fixture.codes + (time > 0); }
 
 std::vector<float> Noise::uniforms(int64_t n) {
   std::vector<float> u(static_cast<size_t>(n));

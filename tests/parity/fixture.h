@@ -26,6 +26,7 @@ namespace vq::parity {
 struct Fixture {
   explicit Fixture(const std::string& folder);
 
+  std::string folder;
   Json refs, scheduler;
   SafetensorsFile file;
   int64_t codes, length;  // K, L
@@ -60,6 +61,27 @@ struct Case {
 };
 
 std::vector<Case> cases(const Fixture& fixture);
+
+// One run of refs.json: all its steps, as the grid after each.
+struct WholeRun {
+  WholeRun(const Fixture& fixture, std::string name, const Json& what);
+
+  std::string name;
+  std::vector<std::string> prompts;
+  int steps;  // the reference's t = steps - 1 .. 0
+  double guidance, truncation;
+  uint64_t noise_seed;
+  double margin;
+  at::Tensor samples;  // (steps, B, L) after each step
+
+  int64_t grids() const { return samples.size(1); }
+  at::Tensor before(int step, int64_t mask) const;  // (B, L)
+};
+
+std::vector<WholeRun> runs(const Fixture& fixture);
+
+// At t = 0 the reference draws from log p(x_0) itself: noise for K classes, not K + 1.
+int64_t noise_classes(const Fixture& fixture, int time);
 
 // The reference's noise, for tests only: uniforms numbered seed + 1, seed + 2, ... through a run in
 // the order of (B, classes, L), single precision, and Gumbel noise made of them. The drawn class is

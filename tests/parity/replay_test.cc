@@ -15,39 +15,6 @@
 namespace vq::parity {
 namespace {
 
-struct WholeRun {
-  WholeRun(const Fixture& fixture, std::string the_name, const Json& what)
-      : name(std::move(the_name)),
-        prompts(what["prompts"].get<std::vector<std::string>>()),
-        steps(what["steps"]),
-        guidance(what["guidance"]),
-        truncation(what["truncation"]),
-        noise_seed(what["noise_seed"]),
-        samples(fixture.tensor("run." + name + ".samples").to(at::kLong)) {}
-
-  std::string name;
-  std::vector<std::string> prompts;
-  int steps;  // the reference's t = steps - 1 .. 0
-  double guidance, truncation;
-  uint64_t noise_seed;
-  at::Tensor samples;  // (steps, B, L) after each step
-
-  int64_t grids() const { return samples.size(1); }
-  at::Tensor before(int step, int64_t mask) const {  // (B, L)
-    return step == 0 ? at::full_like(samples[0], mask) : samples[step - 1];
-  }
-};
-
-std::vector<WholeRun> runs(const Fixture& fixture) {
-  std::vector<WholeRun> all;
-  for (const auto& [name, what] : fixture.refs["runs"].items())
-    all.emplace_back(fixture, name, what);
-  return all;
-}
-
-// At t = 0 the reference draws from log p(x_0) itself: noise for K classes, not K + 1.
-int64_t noise_classes(const Fixture& fixture, int time) { return fixture.codes + (time > 0); }
-
 at::Tensor our_posterior(const Fixture& fixture, const Case& c, at::ScalarType type) {
   const at::Tensor log_p = log_posterior(c.transition(fixture), c.our_truncated(type).log(), c.x_t);
   return log_p.narrow(1, 0, noise_classes(fixture, c.time));

@@ -1,6 +1,7 @@
 #include "lib/weights/attention.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -69,6 +70,22 @@ TEST(Mlp, ActivationIsXSigmoid1702X) {
   const Mlp mlp(p, "mlp", 8, 4);
   const at::Tensor x = at::randn({5, 20, 8}), y = mlp.in(x);
   EXPECT_TRUE(at::allclose(mlp(x), mlp.out(y * at::sigmoid(1.702 * y)), 1e-5, 1e-7));
+}
+
+TEST(ConvMlp, IsTwoConvolutionsInTrainingAndOutsideIt) {
+  Parameters p(3);
+  const ConvMlp mlp(p, "m", 6, 4, 3, 5);
+  const at::Tensor x = at::randn({2, 15, 6});
+  const auto conv = [&](const char* name, const at::Tensor& y) {
+    return at::conv2d(y, p.get(std::string("m.") + name + ".weight"),
+                      p.get(std::string("m.") + name + ".bias"), 1, 1);
+  };
+  const at::Tensor inner = conv("in", x.transpose(1, 2).reshape({2, 6, 3, 5}));
+  const at::Tensor want =
+      conv("out", inner * at::sigmoid(inner * 1.702)).flatten(2).transpose(1, 2);
+  EXPECT_TRUE(at::allclose(mlp(x), want, 1e-4, 1e-5));
+  const at::NoGradGuard no_grad;
+  EXPECT_TRUE(at::allclose(mlp(x), want, 1e-4, 1e-5));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "lib/diffusion/block.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 namespace vq {
@@ -34,6 +35,20 @@ TEST(Block, EachKindListensToItsConditionAndItsTime) {
               at::equal(y, block(x, row, context.flip({0}), label)));
     EXPECT_EQ(kind != ConditionKind::label, at::equal(y, block(x, row, context, label.flip({0}))));
   }
+}
+
+TEST(AdaLayerNorm, BeyondTheTableIsItsMeanRowByRow) {
+  const at::NoGradGuard no_grad;
+  Parameters p(3);
+  AdaLayerNorm norm(p, "norm", 4, 8);
+  norm.mean_beyond = true;
+  const at::Tensor x = at::randn({3, 3, 8}), y = norm(x, at::tensor({1, 4, 3}, at::kLong));
+  AdaLayerNorm mean = norm;
+  mean.table.weight = norm.table.weight.mean(0, true);
+  const at::Tensor zero = at::zeros({3}, at::kLong);
+  EXPECT_TRUE(at::equal(y[1], mean(x, zero)[1]));
+  EXPECT_TRUE(at::equal(y[0], norm(x, at::tensor({1, 1, 1}, at::kLong))[0]));
+  EXPECT_TRUE(at::equal(y[2], norm(x, at::tensor({3, 3, 3}, at::kLong))[2]));
 }
 
 TEST(Block, EveryWeightTakesPart) {

@@ -27,6 +27,17 @@ TEST(CodecConfig, EveryMemberMustBeThereAndNoOther) {
   EXPECT_THROW(CodecConfig::from_json(json, ""), Error);
 }
 
+TEST(CodecConfig, MembersOfReleasedCodecsMayBeLeftOut) {
+  CodecConfig config;
+  EXPECT_FALSE(config.to_json().contains("stem"));
+  EXPECT_FALSE(config.to_json().contains("quantiser"));
+  config.stem = 16, config.quantiser = "logits", config.full_codes = 2048;
+  const CodecConfig again = CodecConfig::from_json(config.to_json(), "");
+  EXPECT_EQ(again.to_json(), config.to_json());
+  EXPECT_EQ(again.codebook_rows(), 2048);
+  EXPECT_EQ(again.stem_channels(), 16);
+}
+
 TEST(CodecConfig, NumbersMustFitTogether) {
   const auto broken = [](auto change) {
     CodecConfig config;
@@ -39,6 +50,9 @@ TEST(CodecConfig, NumbersMustFitTogether) {
   broken([](CodecConfig& c) { c.patch = 3; });
   broken([](CodecConfig& c) { c.codes = 0; });
   broken([](CodecConfig& c) { c.groups = -1; });
+  broken([](CodecConfig& c) { c.stem = 7; });
+  broken([](CodecConfig& c) { c.full_codes = 1023; });
+  broken([](CodecConfig& c) { c.quantiser = "second nearest"; });
 }
 
 TEST(CodecConfig, FactorComesFromPatchAndLevels) {

@@ -76,5 +76,17 @@ TEST(Parameters, GradientsAreClearedAndSwitched) {
   EXPECT_TRUE(w.requires_grad());
 }
 
+TEST(Parameters, ShapesAloneTakeNoMemory) {
+  Parameters p(1, Fill::shapes);
+  const at::Tensor huge = p.normal("huge", {1 << 20, 1 << 20}, 0.02);
+  EXPECT_EQ(huge.sizes(), (at::IntArrayRef{1 << 20, 1 << 20}));
+  EXPECT_TRUE(huge.is_meta());
+  EXPECT_FALSE(p.constant_buffer("buffer", {3}, 1).requires_grad());
+  Parameters blank(1, Fill::none);
+  EXPECT_EQ(blank.uniform("u", {3, 2}, 1).sizes(), (at::IntArrayRef{3, 2}));
+  Parameters filled;
+  EXPECT_TRUE(at::equal(filled.constant_buffer("ones", {3}, 1), at::ones(3)));
+}
+
 }  // namespace
 }  // namespace vq

@@ -201,7 +201,7 @@ TEST(Safetensors, AnotherKindOfFileGetsAHint) {
     SafetensorsFile file(path);
     FAIL();
   } catch (const Error& error) {
-    EXPECT_NE(error.hint().find("vq-info"), std::string::npos);
+    EXPECT_NE(error.hint().find("vq-import"), std::string::npos);
   }
 }
 

@@ -1,0 +1,69 @@
+#include "lib/weights/import.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "formats/error.h"
+#include "lib/weights/import_codec.h"
+#include "lib/weights/import_diffusers.h"
+#include "lib/weights/import_microsoft.h"
+
+namespace vq {
+namespace {
+
+bool is_folder(const std::string& path) {
+  struct stat info;
+  return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+Import plan_file(const std::string& path, const ImportOptions& options) {
+  Import import;
+  SourcePool& pool = import.add(TensorSource::open(path));
+  if (is_microsoft_checkpoint(pool)) {
+    plan_microsoft(import, options);
+  } else if (const auto names = find_taming_codec(pool)) {
+    plan_taming_codec(import, *names, options);
+  } else if (pool.values().contains("vq.kind") || pool.has_prefix("embedding.token")) {
+    throw Error(path, "is a model of this toolkit already");
+  } else {
+    throw Error(path, "holds weights, but of no network that is known here",
+                "vq-info --tensors shows what is in it");
+  }
+  return import;
+}
+
+void refuse_unused(Import& import, const ImportOptions& options) {
+  std::vector<std::string> unused;
+  for (const auto& pool : import.pools) {
+    for (const std::string& pattern : options.allow_unused)
+      pool->leave(pattern, "allowed by --allow-unused");
+    const auto names = pool->unused();
+    unused.insert(unused.end(), names.begin(), names.end());
+  }
+  if (unused.empty()) return;
+  constexpr size_t kShown = 8;
+  std::string list;
+  for (size_t i = 0; i < std::min(kShown, unused.size()); ++i) list += (i ? ", " : "") + unused[i];
+  if (unused.size() > kShown) list += fmt::format(" and {} more", unused.size() - kShown);
+  throw Error(
+      import.pools.front()->path(),
+      fmt::format("has {} tensors that nothing here has a use for: {}", unused.size(), list),
+      "--allow-unused PATTERN leaves them out");
+}
+
+}  // namespace
+
+SourcePool& Import::add(TensorSource source, const std::string& label) {
+  pools.push_back(std::make_unique<SourcePool>(std::move(source), label));
+  return *pools.back();
+}
+
+Import plan_import(const std::string& path, const ImportOptions& options) {
+  Import import = is_folder(path) ? plan_diffusers(path, options) : plan_file(path, options);
+  refuse_unused(import, options);
+  return import;
+}
+
+}  // namespace vq
