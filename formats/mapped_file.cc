@@ -35,6 +35,10 @@ MappedFile::MappedFile(const std::string& path, const std::string& kind) {
   }
 }
 
+void MappedFile::forget() const {
+  if (data_) ::madvise(data_, size_, MADV_DONTNEED);
+}
+
 MappedFile::~MappedFile() {
   if (data_) ::munmap(data_, size_);
 }

@@ -20,6 +20,10 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
+  // Gives back the memory its pages take; they are read again when needed. Whatever was written to
+  // them is lost.
+  void forget() const;
+
   std::span<const uint8_t> bytes() const { return {static_cast<const uint8_t*>(data_), size_}; }
 
  private:

@@ -323,6 +323,8 @@ TensorView SafetensorsFile::tensor(const std::string& name) const {
 
 std::shared_ptr<const void> SafetensorsFile::mapping() const { return state_; }
 
+void SafetensorsFile::forget() const { state_->map.forget(); }
+
 void write_safetensors(const std::string& path, const std::vector<TensorToWrite>& tensors,
                        const std::map<std::string, std::string>& metadata, bool force) {
   std::vector<TensorLayout> layouts;

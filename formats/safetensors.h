@@ -47,6 +47,8 @@ class SafetensorsFile {
   // Keeps the map alive; for tensors that point into it. The map is private and writable: writing
   // changes this process's copy and never the file.
   std::shared_ptr<const void> mapping() const;
+  // Gives back the memory its pages take (formats/mapped_file.h): only while nothing was written.
+  void forget() const;
 
  private:
   struct State;

@@ -67,7 +67,8 @@ bool DenoiserEngine::serves(const DenoiserConfig& config, at::Device device, Pre
          has_avx512_bf16();
 }
 
-DenoiserEngine::DenoiserEngine(const Denoiser& denoiser, Precision precision)
+DenoiserEngine::DenoiserEngine(const Denoiser& denoiser, Precision precision,
+                               const std::function<void()>& after_layer)
     : denoiser_(denoiser), heads_(denoiser.config().heads) {
   const at::NoGradGuard no_grad;
   const int64_t width = denoiser.config().width;
@@ -94,6 +95,7 @@ DenoiserEngine::DenoiserEngine(const Denoiser& denoiser, Precision precision)
     layer.mlp_in = product(block.mlp.in, kGelu2Slope, kGelu2Slope);
     layer.mlp_out = product(block.mlp.out, 1 / kGelu2Slope);
     layers_.push_back(std::move(layer));
+    if (after_layer) after_layer();
   }
   head_ = Product(denoiser.head_layer(), kTypicalRows, Precision::bf16);
 }

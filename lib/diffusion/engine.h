@@ -18,6 +18,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "lib/diffusion/denoiser.h"
@@ -31,7 +32,9 @@ class DenoiserEngine {
   // Not fp32; on a CPU with AVX512_BF16; a denoiser whose MLPs are products, not convolutions.
   static bool serves(const DenoiserConfig& config, at::Device device, Precision precision);
   // Keeps a reference to the denoiser.
-  DenoiserEngine(const Denoiser& denoiser, Precision precision);
+  // `after_layer` is called when a layer's weights have been read.
+  DenoiserEngine(const Denoiser& denoiser, Precision precision,
+                 const std::function<void()>& after_layer = {});
 
   // Features (R rows) in the form every step wants them.
   struct Prepared {

@@ -98,10 +98,11 @@ std::unique_ptr<DiffusionModel> DiffusionModel::load(const std::string& path, at
   const ModelFile file = open_model(path, "diffusion");
   auto model = build(file, file.config);
   std::vector<std::string> besides = {kAlphaBar, kGammaBar, kVocabulary};
-  load_parameters(file, model->parameters_, "", besides);
+  load_parameters(file, model->parameters_, "", besides, device.is_cpu() ? Keep::map : Keep::copy);
   model->parameters_.set_requires_grad(false);
   model->parameters_.to(device, at::kFloat);
   model->identity_ = model_identity(file.tensors);
+  if (device.is_cpu()) model->forget_file_ = [tensors = file.tensors] { tensors.forget(); };
   return model;
 }
 
@@ -110,7 +111,7 @@ at::Device DiffusionModel::device() const { return parameters_.entries().front()
 void DiffusionModel::make_engine(Precision precision) {
   engine_.reset();
   if (DenoiserEngine::serves(config_.denoiser, device(), precision)) {
-    engine_ = std::make_unique<DenoiserEngine>(*denoiser_, precision);
+    engine_ = std::make_unique<DenoiserEngine>(*denoiser_, precision, forget_file_);
   } else if (precision == Precision::int8) {
     throw Error::usage(
         "--dtype",

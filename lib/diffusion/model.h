@@ -8,6 +8,7 @@
 // weights.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -51,7 +52,11 @@ class DiffusionModel {
   const Denoiser& denoiser() const { return *denoiser_; }
   const Condition& condition() const { return *condition_; }
   const Schedule& schedule() const { return *schedule_; }
-  Parameters& parameters() { return parameters_; }
+  // What is changed in them must stay in memory: their file's pages are not given back any more.
+  Parameters& parameters() {
+    forget_file_ = {};
+    return parameters_;
+  }
   const std::string& identity() const { return identity_; }  // of the file it was loaded from
   at::Device device() const;
 
@@ -75,6 +80,7 @@ class DiffusionModel {
   std::unique_ptr<Denoiser> denoiser_;
   std::unique_ptr<Schedule> schedule_;
   std::unique_ptr<DenoiserEngine> engine_;
+  std::function<void()> forget_file_;  // gives back the pages of the file the weights lie in
   std::string identity_;
 };
 

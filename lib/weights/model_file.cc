@@ -68,6 +68,24 @@ at::Tensor view_tensor(const SafetensorsFile& file, const std::string& name) {
   return at::from_blob(const_cast<uint8_t*>(view.bytes.data()), view.shape, options);
 }
 
+// The same, valid as long as it lives.
+at::Tensor mapped_tensor(const SafetensorsFile& file, const at::Tensor& view) {
+  return at::from_blob(
+      view.data_ptr(), view.sizes(), [map = file.mapping()](void*) {}, view.options());
+}
+
+// What stands for a large tensor's bytes in the identity.
+std::string sampled_digest(std::span<const uint8_t> bytes) {
+  constexpr size_t kPage = 4096, kPages = 16;
+  if (bytes.size() <= kPage * kPages) return sha256(bytes);
+  Bytes pages;
+  for (size_t i = 0; i < kPages; ++i) {
+    const auto page = bytes.subspan((bytes.size() - kPage) * i / (kPages - 1), kPage);
+    pages.insert(pages.end(), page.begin(), page.end());
+  }
+  return sha256(pages);
+}
+
 Json metadata_json(const SafetensorsFile& file, const char* name, Json otherwise) {
   const auto found = file.metadata().find(name);
   if (found == file.metadata().end()) return otherwise;
@@ -118,7 +136,7 @@ ModelFile open_model(const std::string& path, const std::string& kind) {
 }
 
 void load_parameters(const ModelFile& file, Parameters& parameters, const std::string& prefix,
-                     const std::vector<std::string>& besides) {
+                     const std::vector<std::string>& besides, Keep keep) {
   const at::NoGradGuard no_grad;
   std::set<std::string> unused;
   for (const std::string& name : file.tensors.names()) {
@@ -139,7 +157,13 @@ void load_parameters(const ModelFile& file, Parameters& parameters, const std::s
                               shape_text(value.sizes()), shape_text(entry.tensor.sizes())));
     }
     at::Tensor to = entry.tensor;
-    to.copy_(value);
+    const bool as_is = value.scalar_type() == to.scalar_type() && to.is_cpu() &&
+                       file.tensors.tensor(name).is_aligned();
+    if (keep == Keep::map && as_is) {
+      to.set_data(mapped_tensor(file.tensors, value));
+    } else {
+      to.copy_(value);
+    }
   }
   if (!missing.empty()) throw Error(file.path, "missing tensors: " + name_list(missing));
   if (!unused.empty()) {
@@ -181,9 +205,13 @@ at::Tensor load_tensor(const SafetensorsFile& file, const std::string& name) {
 std::string model_identity(const SafetensorsFile& file) {
   // A digest of digests: each tensor's name and content, so that the whole file is never in memory
   // at once.
+  constexpr size_t kMuch = size_t{256} << 20;
+  size_t total = 0;
+  for (const std::string& name : file.names()) total += file.tensor(name).bytes.size();
   std::string all;
   for (const std::string& name : file.names()) {
-    all += name + " " + sha256(file.tensor(name).bytes) + "\n";
+    const auto bytes = file.tensor(name).bytes;
+    all += name + " " + (total < kMuch ? sha256(bytes) : sampled_digest(bytes)) + "\n";
   }
   return sha256(as_bytes(all));
 }

@@ -31,8 +31,12 @@ ModelFile open_model(const std::string& path, const std::string& kind);
 // Copies the file's tensors into the network's, converting the float type. `prefix` selects names
 // "prefix..." of the file; the rest of the file is then not counted as unused, nor are the names in
 // `besides`, which the caller reads itself. Throws naming missing, unused and misshapen tensors.
+//
+// Where the bytes end up: in memory of the network's own, or, for tensors that lie in the file as
+// the network has them, where they are in the map: then nothing is read before it is used.
+enum class Keep { copy, map };
 void load_parameters(const ModelFile& file, Parameters& parameters, const std::string& prefix = "",
-                     const std::vector<std::string>& besides = {});
+                     const std::vector<std::string>& besides = {}, Keep keep = Keep::copy);
 
 // Tensors are made contiguous on the CPU first. Extra tensors (a vocabulary, a schedule) come after
 // the parameters.
@@ -51,8 +55,9 @@ at::ScalarType scalar_type_of(DType dtype);
 // One tensor of the file as a copy that owns its memory.
 at::Tensor load_tensor(const SafetensorsFile& file, const std::string& name);
 
-// Identity of a model: sha256 of its tensors' bytes in the order of the file; independent of
-// metadata.
+// Identity of a model: sha256 of its tensors' names and bytes in the order of the file; independent
+// of metadata. Of tensors of 256 MiB and more together, sixteen pages of 4 KiB each, evenly spread:
+// reading gigabytes would take longer than the first picture.
 std::string model_identity(const SafetensorsFile& file);
 
 }  // namespace vq

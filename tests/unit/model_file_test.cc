@@ -101,6 +101,49 @@ TEST_F(ModelFileTest, RefusesForeignSafetensorsAndOverwriting) {
   EXPECT_THROW(save_model(path_, "codec", Json::object(), Json::array(), {}, false), Error);
 }
 
+TEST_F(ModelFileTest, MappedTensorsLieInTheFile) {
+  const at::Tensor a = at::arange(6).to(at::kFloat).view({2, 3}), b = at::ones({4}, at::kBFloat16);
+  save_model(path_, "codec", Json::object(), Json::array(), {{"a", a}, {"b", b}}, false);
+  Parameters p(0, Fill::none);
+  // Layers hold the tensors as they were made; what is loaded must reach them.
+  const at::Tensor held = p.constant("a", {2, 3}, 0), other = p.constant("b", {4}, 0);
+  {
+    const ModelFile file = open_model(path_, "codec");
+    load_parameters(file, p, "", {}, Keep::map);
+    EXPECT_EQ(held.data_ptr(), file.tensors.tensor("a").bytes.data());
+    EXPECT_NE(other.data_ptr(), file.tensors.tensor("b").bytes.data());  // was of another type
+  }
+  EXPECT_TRUE(at::equal(held.detach(), a));  // the map outlives the file object
+  EXPECT_TRUE(at::equal(other.detach(), b.to(at::kFloat)));
+  EXPECT_TRUE(held.requires_grad());
+
+  // Pages given back are read again; what was written is lost, and never reached the file.
+  const SafetensorsFile again(path_);
+  auto* byte = const_cast<uint8_t*>(again.tensor("a").bytes.data());
+  const uint8_t before = *byte;
+  *byte = static_cast<uint8_t>(before + 1);
+  again.forget();
+  EXPECT_EQ(*byte, before);
+}
+
+TEST_F(ModelFileTest, LargeModelsAreKnownByPagesOfEachTensor) {
+  const int64_t half = int64_t{130} << 20;
+  const auto identity = [&](const at::Tensor& a, const at::Tensor& b) {
+    save_model(path_, "codec", Json::object(), Json::array(), {{"a", a}, {"b", b}}, true);
+    return model_identity(open_model(path_, "codec").tensors);
+  };
+  at::Tensor a = at::zeros({half}, at::kByte), b = at::zeros({half}, at::kByte);
+  const std::string first = identity(a, b);
+  b[half - 1] = 1;  // the last page of the last tensor
+  EXPECT_NE(identity(a, b), first);
+  b[half - 1] = 0;
+  a[0] = 1;
+  EXPECT_NE(identity(a, b), first);
+  a[0] = 0;
+  a[half / 30] = 1;  // between two pages
+  EXPECT_EQ(identity(a, b), first);
+}
+
 TEST_F(ModelFileTest, IdentityIsOfTheTensorsOnly) {
   const auto identity = [&](const Json& config, const at::Tensor& a) {
     save_model(path_, "codec", config, Json::array(), {{"a", a}}, true);
