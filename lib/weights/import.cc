@@ -53,6 +53,38 @@ void refuse_unused(Import& import, const ImportOptions& options) {
       "--allow-unused PATTERN leaves them out");
 }
 
+// An option that this source does not read would do nothing: it is refused.
+void refuse_idle(const Import& import, bool folder, const ImportOptions& o) {
+  const bool model = import.model.has_value();
+  const bool checkpoint = model && !folder;
+  const std::string kind =
+      model ? import.model->config["condition"]["kind"].get<std::string>() : "";
+  const bool caption = checkpoint && kind == "caption";
+  const SourcePool& pool = *import.pools.front();
+  const bool inside = pool.has_prefix("model.content_codec.") || pool.has_prefix("content_codec.");
+  const bool codec = !folder && (import.codec || inside);
+  const struct {
+    const char* name;
+    bool given, read;
+  } rows[] = {
+      {"--raw", o.raw, checkpoint},
+      {"--heads", o.heads > 0, checkpoint},
+      {"--grid", o.grid_height > 0, checkpoint},
+      {"--classes", !o.classes.empty(), checkpoint && kind == "label"},
+      {"--vocabulary", !o.vocabulary.empty(), caption},
+      {"--text-tower", !o.text_tower.empty(), caption},
+      {"--text-heads", o.text_heads > 0, caption},
+      {"--null", o.null != "auto", model && kind != "none"},
+      {"--code-subset", !o.code_subset.empty(), codec},
+      {"--groups", o.groups > 0, codec},
+      {"--image-size", o.image_size > 0, codec || folder},
+      {"--suggest-guidance, --suggest-top-p, --suggest-steps", !o.suggested.empty(), model}};
+  for (const auto& row : rows) {
+    if (row.given && !row.read)
+      throw Error::usage(row.name, "says nothing for this source, which is " + import.what);
+  }
+}
+
 }  // namespace
 
 SourcePool& Import::add(TensorSource source, const std::string& label) {
@@ -61,7 +93,9 @@ SourcePool& Import::add(TensorSource source, const std::string& label) {
 }
 
 Import plan_import(const std::string& path, const ImportOptions& options) {
-  Import import = is_folder(path) ? plan_diffusers(path, options) : plan_file(path, options);
+  const bool folder = is_folder(path);
+  Import import = folder ? plan_diffusers(path, options) : plan_file(path, options);
+  refuse_idle(import, folder, options);
   refuse_unused(import, options);
   return import;
 }
