@@ -21,12 +21,13 @@ bool is_folder(const std::string& path) {
 Import plan_file(const std::string& path, const ImportOptions& options) {
   Import import;
   SourcePool& pool = import.add(TensorSource::open(path));
+  if (pool.values().is_object() && pool.values().value("vq.kind", Json("")) != Json("")) {
+    throw Error(path, "is a model or codec of this toolkit already");
+  }
   if (is_microsoft_checkpoint(pool)) {
     plan_microsoft(import, options);
   } else if (const auto names = find_taming_codec(pool)) {
     plan_taming_codec(import, *names, options);
-  } else if (pool.values().contains("vq.kind") || pool.has_prefix("embedding.token")) {
-    throw Error(path, "is a model of this toolkit already");
   } else {
     throw Error(path, "holds weights, but of no network that is known here",
                 "vq-info --tensors shows what is in it");
