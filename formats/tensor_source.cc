@@ -10,6 +10,7 @@ namespace {
 TensorSource from_safetensors(const std::string& path) {
   const SafetensorsFile file(path);
   TensorSource source{path, {}, Json::object()};
+  for (const auto& [key, text] : file.metadata()) source.values[key] = text;
   for (const std::string& name : file.names()) {
     const TensorView view = file.tensor(name);
     source.tensors.push_back(

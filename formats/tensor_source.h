@@ -29,7 +29,8 @@ struct SourceTensor {
 struct TensorSource {
   std::string path;
   std::vector<SourceTensor> tensors;  // in the order of the file
-  Json values;                        // what a PyTorch archive holds besides tensors
+  // What a PyTorch archive holds besides tensors; the metadata of a safetensors file.
+  Json values;
 
   static TensorSource open(const std::string& path);
 };

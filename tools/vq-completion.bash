@@ -74,6 +74,34 @@ progress	-	nothing	-
 help	h	nothing	-
 version	V	nothing	-
 '
+_vq_words[vq-import]='
+output	o	file	-
+codec-out	-	file	-
+dry-run	-	nothing	-
+raw	-	nothing	-
+allow-unused	-	value	-
+force	f	nothing	-
+vocabulary	-	file	-
+text-tower	-	file	-
+code-subset	-	file	-
+classes	-	file	-
+null	-	words	auto learned mean empty
+grid	-	value	-
+heads	-	value	-
+text-heads	-	value	-
+groups	-	value	-
+image-size	-	value	-
+suggest-guidance	-	value	-
+suggest-top-p	-	value	-
+suggest-steps	-	value	-
+to	-	words	diffusers
+codec	-	file	-
+quiet	q	nothing	-
+verbose	v	nothing	-
+progress	-	nothing	-
+help	h	nothing	-
+version	V	nothing	-
+'
 _vq_words[vq-info]='
 text	t	nothing	-
 records	-	value	-

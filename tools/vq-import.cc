@@ -1,6 +1,7 @@
 // vq-import: other people's weights in, our model and codec files out; and the way back.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "formats/error.h"
 #include "lib/runtime/device.h"
@@ -146,11 +147,22 @@ std::vector<File> files_of(const vq::Import& import) {
   return files;
 }
 
-void print_plan(const File& file) {
+// All of it with --verbose, else a line for each kind of layer.
+void print_plan(const File& file, bool every_tensor) {
   fmt::print("{}{}: {} tensors, {} bytes\n", file.what, file.path.empty() ? "" : " -> " + file.path,
              file.plan->tensors.size(), file.plan->bytes());
-  for (const vq::PlanRow& row : vq::plan_rows(*file.plan))
-    fmt::print("  {} -> {}  {} x {}\n", row.theirs, row.ours, row.count, row.what);
+  for (const vq::PlannedTensor& tensor : file.plan->tensors) {
+    if (!every_tensor) break;
+    std::string from;
+    for (const vq::SourceTensor* part : tensor.parts)
+      from += (from.empty() ? "" : " + ") + part->name;
+    fmt::print("  {} -> {}  {} [{}]\n", from.empty() ? "(made)" : from, tensor.layout.name,
+               vq::dtype_name(tensor.layout.dtype), fmt::join(tensor.layout.shape, ", "));
+  }
+  for (const vq::PlanRow& row : vq::plan_rows(*file.plan)) {
+    if (every_tensor) break;
+    fmt::print("  {} -> {}  {} tensors, {}\n", row.theirs, row.ours, row.count, row.what);
+  }
 }
 
 void print_left(const vq::Import& import) {
@@ -171,7 +183,7 @@ int export_weights(const vq::cli::Context& context) {
     if (context.common.quiet) continue;
     fmt::print("{}/{}\n", args.output, file.path);
     for (const vq::PlanRow& row : vq::plan_rows(file.weights))
-      fmt::print("  {}  {} x {}\n", row.ours, row.count, row.what);
+      fmt::print("  {}  {} tensors, {}\n", row.ours, row.count, row.what);
   }
   for (const std::string& text : plan.notes) vq::cli::note(text);
   if (args.dry_run) return 0;
@@ -195,7 +207,7 @@ int import_weights(const vq::cli::Context& context) {
   }
   if (!context.common.quiet) {
     fmt::print("{}: {}\n", context.operands.front(), import.what);
-    for (const File& file : files) print_plan(file);
+    for (const File& file : files) print_plan(file, context.common.verbose);
     print_left(import);
   }
   for (const std::string& text : import.notes) vq::cli::note(text);

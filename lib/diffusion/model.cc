@@ -33,10 +33,12 @@ DiffusionModelConfig parse_config(const Json& json, const std::string& where) {
   return c;
 }
 
+void check_objective(const std::string& objective) {
+  if (objective != "bound" && objective != "masked")
+    throw Error::usage("objective", "'" + objective + "' is not one of bound, masked");
+}
+
 Schedule fresh_schedule(const DiffusionModelConfig& config) {
-  if (config.objective != "bound" && config.objective != "masked") {
-    throw Error::usage("objective", "'" + config.objective + "' is not one of bound, masked");
-  }
   const Schedule schedule =
       Schedule::make(config.schedule, static_cast<int>(config.denoiser.timesteps),
                      static_cast<int>(config.denoiser.codebook_size));
@@ -73,7 +75,9 @@ DiffusionModel::DiffusionModel(DiffusionModelConfig config, Tokenizer tokenizer,
   d.context_width = d.condition == ConditionKind::caption ? config_.condition.text_width() : 0;
   d.label_rows = d.condition == ConditionKind::label ? condition_->label_rows() : 0;
   denoiser_ = std::make_unique<Denoiser>(parameters_, d);
-  schedule_ = std::make_unique<Schedule>(fresh_schedule(config_));
+  check_objective(config_.objective);
+  // A file has numbers of its own, under any name.
+  if (fill == Fill::initial) schedule_ = std::make_unique<Schedule>(fresh_schedule(config_));
 }
 
 std::unique_ptr<DiffusionModel> DiffusionModel::build(const ModelFile& file, const Json& json) {

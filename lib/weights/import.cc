@@ -21,12 +21,13 @@ bool is_folder(const std::string& path) {
 Import plan_file(const std::string& path, const ImportOptions& options) {
   Import import;
   SourcePool& pool = import.add(TensorSource::open(path));
+  if (pool.values().is_object() && pool.values().value("vq.kind", Json("")) != Json("")) {
+    throw Error(path, "is a model or codec of this toolkit already");
+  }
   if (is_microsoft_checkpoint(pool)) {
     plan_microsoft(import, options);
   } else if (const auto names = find_taming_codec(pool)) {
     plan_taming_codec(import, *names, options);
-  } else if (pool.values().contains("vq.kind") || pool.has_prefix("embedding.token")) {
-    throw Error(path, "is a model of this toolkit already");
   } else {
     throw Error(path, "holds weights, but of no network that is known here",
                 "vq-info --tensors shows what is in it");
@@ -53,6 +54,38 @@ void refuse_unused(Import& import, const ImportOptions& options) {
       "--allow-unused PATTERN leaves them out");
 }
 
+// An option that this source does not read would do nothing: it is refused.
+void refuse_idle(const Import& import, bool folder, const ImportOptions& o) {
+  const bool model = import.model.has_value();
+  const bool checkpoint = model && !folder;
+  const std::string kind =
+      model ? import.model->config["condition"]["kind"].get<std::string>() : "";
+  const bool caption = checkpoint && kind == "caption";
+  const SourcePool& pool = *import.pools.front();
+  const bool inside = pool.has_prefix("model.content_codec.") || pool.has_prefix("content_codec.");
+  const bool codec = !folder && (import.codec || inside);
+  const struct {
+    const char* name;
+    bool given, read;
+  } rows[] = {
+      {"--raw", o.raw, checkpoint},
+      {"--heads", o.heads > 0, checkpoint},
+      {"--grid", o.grid_height > 0, checkpoint},
+      {"--classes", !o.classes.empty(), checkpoint && kind == "label"},
+      {"--vocabulary", !o.vocabulary.empty(), caption},
+      {"--text-tower", !o.text_tower.empty(), caption},
+      {"--text-heads", o.text_heads > 0, caption},
+      {"--null", o.null != "auto", model && kind != "none"},
+      {"--code-subset", !o.code_subset.empty(), codec},
+      {"--groups", o.groups > 0, codec},
+      {"--image-size", o.image_size > 0, codec || folder},
+      {"--suggest-guidance, --suggest-top-p, --suggest-steps", !o.suggested.empty(), model}};
+  for (const auto& row : rows) {
+    if (row.given && !row.read)
+      throw Error::usage(row.name, "says nothing for this source, which is " + import.what);
+  }
+}
+
 }  // namespace
 
 SourcePool& Import::add(TensorSource source, const std::string& label) {
@@ -61,7 +94,9 @@ SourcePool& Import::add(TensorSource source, const std::string& label) {
 }
 
 Import plan_import(const std::string& path, const ImportOptions& options) {
-  Import import = is_folder(path) ? plan_diffusers(path, options) : plan_file(path, options);
+  const bool folder = is_folder(path);
+  Import import = folder ? plan_diffusers(path, options) : plan_file(path, options);
+  refuse_idle(import, folder, options);
   refuse_unused(import, options);
   return import;
 }

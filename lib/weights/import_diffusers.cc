@@ -170,6 +170,18 @@ DenoiserConfig denoiser_config(const ComponentConfig& config, const SourcePool& 
   d.grid_height = d.grid_width = config.number("sample_size");
   d.codebook_size = config.number("num_vector_embeds") - 1;
   d.timesteps = config.number("num_embeds_ada_norm");
+  // Before anything of these sizes is made.
+  int64_t layers = 0;
+  while (pool.has(fmt::format("transformer_blocks.{}.norm1.emb.weight", layers))) ++layers;
+  if (layers != d.layers) {
+    throw Error(config.path(),
+                fmt::format("num_layers is {}, the weights have {}", d.layers, layers));
+  }
+  if (pool.size("latent_image_embedding.emb.weight", 1) != d.width) {
+    throw Error(config.path(), fmt::format("{} heads of {} do not make the weights' width {}",
+                                           d.heads, config.number("attention_head_dim"),
+                                           pool.size("latent_image_embedding.emb.weight", 1)));
+  }
   d.mlp_times = pool.size("transformer_blocks.0.ff.net.0.proj.weight", 0) / d.width;
   return d;
 }

@@ -46,6 +46,15 @@ bool fit(const std::vector<int64_t>& ours, const std::vector<const SourceTensor*
   });
 }
 
+// What a table shows: the layer, its number hidden, without which of its tensors it is.
+std::string layer_of(const std::string& name) {
+  std::string shown = with_numbers_hidden(name);
+  for (const char* end : {".weight", ".bias"}) {
+    if (shown.ends_with(end)) return shown.substr(0, shown.size() - std::strlen(end));
+  }
+  return shown;
+}
+
 std::string shapes_of(const std::vector<const SourceTensor*>& parts) {
   std::string text;
   for (const SourceTensor* part : parts)
@@ -180,23 +189,21 @@ std::vector<std::string> plan_parameters(PlannedFile& file, const Parameters& ne
 
 std::vector<PlanRow> plan_rows(const PlannedFile& file) {
   std::vector<PlanRow> rows;
+  std::vector<uint64_t> numbers;
   for (const PlannedTensor& tensor : file.tensors) {
     PlanRow row;
     for (const SourceTensor* part : tensor.parts)
-      row.theirs += (row.theirs.empty() ? "" : " + ") + with_numbers_hidden(part->name);
+      row.theirs += (row.theirs.empty() ? "" : " + ") + layer_of(part->name);
     if (tensor.parts.empty()) row.theirs = "(made)";
-    row.ours = with_numbers_hidden(tensor.layout.name);
-    row.what = fmt::format("{} [{}]", dtype_name(tensor.layout.dtype),
-                           fmt::join(tensor.layout.shape, ", "));
-    const auto same = std::find_if(rows.begin(), rows.end(), [&](const PlanRow& r) {
-      return r.ours == row.ours && r.theirs == row.theirs && r.what == row.what;
-    });
-    if (same != rows.end()) {
-      same->count += 1;
-    } else {
-      row.count = 1;
-      rows.push_back(row);
-    }
+    row.ours = layer_of(tensor.layout.name);
+    size_t at = 0;
+    while (at < rows.size() && (rows[at].ours != row.ours || rows[at].theirs != row.theirs)) ++at;
+    if (at == rows.size()) rows.push_back(row), numbers.push_back(0);
+    rows[at].count += 1;
+    uint64_t count = 1;
+    for (const int64_t side : tensor.layout.shape) count *= static_cast<uint64_t>(side);
+    numbers[at] += count;
+    rows[at].what = fmt::format("{} numbers", numbers[at]);
   }
   return rows;
 }

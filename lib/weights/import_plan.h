@@ -87,11 +87,11 @@ using TheirNames = std::function<std::vector<std::string>(const std::string& our
 std::vector<std::string> plan_parameters(PlannedFile& file, const Parameters& network,
                                          const TheirNames& theirs, SourcePool& pool);
 
-// One line for all tensors that differ only in numbers ("blocks.#.self.qkv.weight").
+// One line for all tensors that differ only in numbers, weights and biases ("blocks.#.self.qkv").
 struct PlanRow {
   std::string theirs, ours;
   size_t count = 0;
-  std::string what;  // "F32 [4224, 1408]"
+  std::string what;  // "214106112 numbers"
 };
 std::vector<PlanRow> plan_rows(const PlannedFile& file);
 

@@ -153,7 +153,7 @@ TEST(ImportMicrosoft, HeadsAndGridMustFit) {
   options.heads = 3;
   EXPECT_THROW(source.plan(options), Error);
   options = small();
-  options.grid_height = 9;
+  options.grid_height = options.grid_width = 9;  // 81 places, and tables for 64
   EXPECT_THROW(source.plan(options), Error);
 }
 

@@ -102,13 +102,15 @@ TEST(ImportPlan, NothingIsLeftWithoutAReason) {
 TEST(ImportPlan, LayersShareARow) {
   PlannedFile file;
   file.add("blocks.0.w", DType::f32, {2}, Bytes(8));
-  file.add("blocks.1.w", DType::f32, {2}, Bytes(8));
-  file.add("blocks.2.w", DType::f32, {3}, Bytes(12));
+  file.add("blocks.1.w.bias", DType::f32, {2}, Bytes(8));
+  file.add("blocks.2.w.weight", DType::f32, {3}, Bytes(12));
+  file.add("head.weight", DType::f32, {3}, Bytes(12));
   const auto rows = plan_rows(file);
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_EQ(rows[0].ours, "blocks.#.w");
-  EXPECT_EQ(rows[0].count, 2u);
-  EXPECT_EQ(rows[0].what, "F32 [2]");
+  EXPECT_EQ(rows[0].count, 3u);
+  EXPECT_EQ(rows[0].what, "7 numbers");
+  EXPECT_EQ(rows[1].ours, "head");
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ says 2 'where the model goes' vq-import "$FIXTURES/taming.safetensors"
 says 1 'cannot come first\|cannot be split into 32 groups' vq-import "$FIXTURES/taming.safetensors" -o x.safetensors
 says 1 '\-\-heads' vq-import "$FIXTURES/checkpoint.safetensors" -o x.safetensors --groups 2
 says 2 'which -o takes' vq-import --groups 2 "$FIXTURES/taming.safetensors" --codec-out x.safetensors
+says 2 'says nothing for this source' vq-import --groups 2 --heads 2 "$FIXTURES/taming.safetensors" -o x.safetensors
 says 2 'not HxW' vq-import --grid 16 "$FIXTURES/checkpoint.safetensors" -o x.safetensors
 printf 'cat\n' >names
 says 2 'has 1 names' vq-import --heads 2 --groups 2 --classes names "$FIXTURES/checkpoint.safetensors" -o x.safetensors
