@@ -10,7 +10,7 @@ namespace {
 const char* const kTexts[] = {
     "{}",
     R"({"caption":"a red bird"})",
-    R"({"caption":"a longer sentence that no short string holds","label":12,"seed":18446744073709551615})",
+    R"({"caption":"a sentence that no short string holds","label":12,"seed":18446744073709551615})",
     R"({"caption":"","label":0})",
     R"({"a":"b","a":"c"})",
     R"({"a":-1})",
