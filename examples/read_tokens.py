@@ -3,7 +3,8 @@
 
 usage: read_tokens.py TOKENS              says what is in there
        read_tokens.py TOKENS GRIDS.npz    as arrays: tokens (int32), keys, json, header
-       read_tokens.py GRIDS.npz TEXT      as the text spelling, which every program takes where it takes tokens
+       read_tokens.py GRIDS.npz TOKENS    back: into a token grid where TOKENS ends with .vqt, else as text, which every
+                                          program takes where it takes tokens
 
 Needs numpy, and vq-info in PATH, which checks the file and turns it into text. [mask] is the token K (the number of
 codes). As a module: header, keys, tokens, more = read(path) and write(file, header, keys, tokens, more).
@@ -58,8 +59,13 @@ def main(source, target=None):
     if source.endswith(".npz"):
         grids = np.load(source)
         more = [json.loads(line) for line in grids["json"]]
+        grids = json.loads(str(grids["header"])), grids["keys"], grids["tokens"], more
+        if target and target.endswith(".vqt"):
+            with subprocess.Popen(["vq-info", "--force", "-o", target, "-"], stdin=subprocess.PIPE) as info:
+                write(info.stdin, *grids)
+            sys.exit(info.returncode)
         with open(target, "wb") if target else sys.stdout.buffer as file:
-            write(file, json.loads(str(grids["header"])), grids["keys"], grids["tokens"], more)
+            write(file, *grids)
         return
     header, keys, tokens, more = read(source)
     if target:

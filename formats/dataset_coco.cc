@@ -11,86 +11,48 @@
 #include <memory>
 #include <unordered_map>
 
+#include "formats/coco_captions.h"
 #include "formats/dataset_parts.h"
 #include "formats/error.h"
 
 namespace vq {
 namespace {
 
-constexpr uint64_t kMaxJson = uint64_t{1} << 30;  // train2014 has 67 MB
 constexpr std::string_view kPrefix = "captions_";
-
-const Json& member(const Json& object, const char* name, const std::string& where) {
-  const auto it = object.find(name);
-  if (it == object.end()) throw Error(where, fmt::format("has no \"{}\"", name));
-  return *it;
-}
-
-const Json& list_of(const Json& root, const char* name, const std::string& where) {
-  const Json& list = member(root, name, where);
-  if (!list.is_array()) throw Error(where, fmt::format("\"{}\" is not a list", name));
-  for (size_t i = 0; i < list.size(); ++i) {
-    if (!list[i].is_object()) {
-      throw Error(where, fmt::format("{}[{}] is not an object", name, i));
-    }
-  }
-  return list;
-}
-
-int64_t id_of(const Json& object, const char* name, const std::string& where) {
-  const Json& value = member(object, name, where);
-  const bool fits = value.is_number_integer() &&
-                    (!value.is_number_unsigned() || value.get<uint64_t>() <= INT64_MAX);
-  if (!fits) throw Error(where, fmt::format("\"{}\" is not a whole number", name));
-  return value.get<int64_t>();
-}
-
-// What "file_name" says, or the name that the images of 2017 have.
-std::string file_of(const Json& image, int64_t id, const std::string& where) {
-  const auto it = image.find("file_name");
-  if (it == image.end()) return fmt::format("{:012}.jpg", id);
-  if (!it->is_string() || it->get_ref<const std::string&>().empty()) {
-    throw Error(where, "\"file_name\" is not a path");
-  }
-  const auto& name = it->get_ref<const std::string&>();
-  if (name.find('\0') != name.npos) throw Error(where, "\"file_name\" holds a NUL");
-  return name;
-}
 
 struct CocoImage {
   std::string file;
   int64_t id;
-  size_t number;                                            // in the file, for messages
-  std::vector<std::pair<int64_t, std::string_view>> texts;  // by annotation id
+  size_t number;                                              // in the file, for messages
+  std::vector<std::pair<int64_t, const std::string*>> texts;  // by annotation id
 };
 
-std::vector<CocoImage> read_images(const Json& root, const std::string& name) {
-  const Json& list = list_of(root, "images", name);
+// What "file_name" says, or the name that the images of 2017 have.
+std::string file_of(const CocoCaptions::Image& image) {
+  return image.file.empty() ? fmt::format("{:012}.jpg", image.id) : image.file;
+}
+
+std::vector<CocoImage> join(const CocoCaptions& captions, const std::string& name) {
   std::vector<CocoImage> images;
   std::unordered_map<int64_t, size_t> by_id;
-  images.reserve(list.size());
-  for (size_t i = 0; i < list.size(); ++i) {
-    const std::string where = fmt::format("{}: images[{}]", name, i);
-    const int64_t id = id_of(list[i], "id", where);
-    const auto [it, fresh] = by_id.try_emplace(id, i);
+  images.reserve(captions.images.size());
+  for (size_t i = 0; i < captions.images.size(); ++i) {
+    const CocoCaptions::Image& image = captions.images[i];
+    const auto [it, fresh] = by_id.try_emplace(image.id, i);
     if (!fresh) {
-      throw Error(where, fmt::format("its id {} is that of images[{}]", id, it->second));
+      throw Error(fmt::format("{}: images[{}]", name, i),
+                  fmt::format("its id {} is that of images[{}]", image.id, it->second));
     }
-    images.push_back({file_of(list[i], id, where), id, i, {}});
+    images.push_back({file_of(image), image.id, i, {}});
   }
-  const Json& annotations = list_of(root, "annotations", name);
-  for (size_t i = 0; i < annotations.size(); ++i) {
-    const std::string where = fmt::format("{}: annotations[{}]", name, i);
-    const Json& text = [&]() -> const Json& {
-      const auto it = annotations[i].find("caption");
-      if (it != annotations[i].end() && it->is_string()) return *it;
-      throw Error(where, "has no \"caption\"", "are these annotations of another kind?");
-    }();
-    const int64_t image = id_of(annotations[i], "image_id", where);
-    const auto it = by_id.find(image);
-    if (it == by_id.end()) throw Error(where, fmt::format("there is no image {}", image));
-    images[it->second].texts.emplace_back(id_of(annotations[i], "id", where),
-                                          text.get_ref<const std::string&>());
+  for (size_t i = 0; i < captions.annotations.size(); ++i) {
+    const CocoCaptions::Annotation& annotation = captions.annotations[i];
+    const auto it = by_id.find(annotation.image);
+    if (it == by_id.end()) {
+      throw Error(fmt::format("{}: annotations[{}]", name, i),
+                  fmt::format("there is no image {}", annotation.image));
+    }
+    images[it->second].texts.emplace_back(annotation.id, &annotation.caption);
   }
   return images;
 }
@@ -111,17 +73,15 @@ std::string folder_with(const std::string& file, const std::vector<std::string>&
 
 Dataset read_coco(Input& input, const std::vector<std::string>& folders) {
   const std::string name = input.name();
-  const Bytes bytes = input.read_all(kMaxJson);
-  const Json root = parse_json(as_text(bytes), name);
-  if (!root.is_object()) throw Error(name, "is not a JSON object with \"images\"");
+  const CocoCaptions captions = read_coco_captions(input);
   Dataset dataset{name, {}, {}};
   std::vector<size_t> numbers;
   std::string folder;
-  for (CocoImage& image : read_images(root, name)) {
+  for (CocoImage& image : join(captions, name)) {
     std::sort(image.texts.begin(), image.texts.end(),
               [](const auto& a, const auto& b) { return a.first < b.first; });
     Example example;
-    for (const auto& [id, text] : image.texts) add_caption(text, example.captions);
+    for (const auto& [id, text] : image.texts) add_caption(*text, example.captions);
     if (example.captions.empty()) continue;
     const std::string where = fmt::format("{}: images[{}]", name, image.number);
     if (dataset.examples.empty()) folder = folder_with(image.file, folders, where);

@@ -48,12 +48,13 @@ bool is_text(std::span<const uint8_t> b) {
   });
 }
 
-// key TAB 16x16:512...
+// key TAB 16x16:512... A key may begin with any letters, so also with "P6 " or "ustar": this is
+// asked before formats that letters alone would be enough for.
 bool is_token_text(std::string_view text) {
   if (text.starts_with("#{\"format\":\"vq-token-grid\"")) return true;
   const std::string_view line = text.substr(0, text.find('\n'));
   const size_t tab = line.find('\t');
-  if (tab == std::string_view::npos) return false;
+  if (tab == std::string_view::npos || !is_text(as_bytes(line.substr(0, tab)))) return false;
   std::string_view rest = line.substr(tab + 1);
   const auto digits = [&] {
     const size_t n = std::min(rest.find_first_not_of("0123456789"), rest.size());
@@ -76,6 +77,7 @@ Format detect(std::span<const uint8_t> b) {
     const std::string content = peek_content(b, kHeaderStart.size());
     return content == kHeaderStart ? Format::token_grid : Format::zstd;
   }
+  if (is_token_text(as_text(b))) return Format::token_text;
   if (begins(b, "\x89PNG\r\n\x1a\n")) return Format::png;
   if (begins(b, "\xff\xd8\xff")) return Format::jpeg;
   if (begins(b, "\x1f\x8b")) return Format::gzip;
@@ -86,7 +88,6 @@ Format detect(std::span<const uint8_t> b) {
   if (b.size() >= 262 && as_text(b.subspan(257, 5)) == "ustar") return Format::tar;
   if (is_safetensors(b)) return Format::safetensors;
   if (!is_text(b)) return Format::unknown;
-  if (is_token_text(as_text(b))) return Format::token_text;
   const std::string_view text = as_text(b);
   const size_t start = text.find_first_not_of(" \t\r\n");
   const bool json = start != std::string_view::npos && (text[start] == '{' || text[start] == '[');

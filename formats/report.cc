@@ -103,6 +103,10 @@ void report_token_grid(Json& report, Input input, Format format) {
 
   const uint64_t clear = std::accumulate(counts.codes.begin(), counts.codes.end(), uint64_t{0});
   report["records"] = counts.records;
+  if (format != Format::token_text) {
+    report["blocks"] = reader.blocks();
+    report["streams"] = reader.streams();
+  }
   report["tokens"] = clear + counts.masked;
   report["masked"] = counts.masked;
   report["captions"] = counts.captions;
@@ -169,7 +173,13 @@ void report_image(Json& report, const std::string& path, const std::string& name
   Json text = Json::object();
   if (format == Format::png) {
     for (const auto& [keyword, value] : read_png_text(path)) {
-      text[keyword] = structured(value);
+      Json found = structured(value);
+      // vq-decode's "Comment" is the history of the tokens and of their decoding.
+      if (keyword == "Comment" && found.is_array()) {
+        report["history"] = std::move(found);
+      } else {
+        text[keyword] = std::move(found);
+      }
     }
   }
   if (!text.empty()) report["text"] = text;

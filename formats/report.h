@@ -25,4 +25,8 @@ struct ReportTextOptions {
 // The report for a person: a heading, then one indented "name  value" line each.
 std::string report_text(const Json& report, const ReportTextOptions& options = {});
 
+// One line for --verify: "birds.vqt: whole (token grid, 3 records in 1 block)", or in how many
+// places it is damaged.
+std::string verdict_text(const Json& report);
+
 }  // namespace vq

@@ -60,7 +60,7 @@ std::string command_of(const Json& entry) {
     if (key == "tool" || key == "arguments") continue;
     notes += fmt::format("{}{} {}", notes.empty() ? "" : ", ", key, plain(value));
   }
-  return notes.empty() ? out : fmt::format("{}  ({})", out, notes);
+  return notes.empty() ? out : fmt::format("{}  # {}", out, notes);  // may be pasted as it is
 }
 
 // "1,234 bytes"; nothing for what came through a pipe.
@@ -107,12 +107,26 @@ std::string codes(const Json& pairs, uint64_t total) {
   return out;
 }
 
+// "3 in 1 block", "1,000 in 8 blocks of 2 streams".
+std::string records_text(const Json& r) {
+  const std::string records = grouped(r["records"].get<uint64_t>());
+  if (!r.contains("blocks")) return records;
+  const uint64_t blocks = r["blocks"], streams = r["streams"];
+  return fmt::format("{} in {} block{}{}", records, grouped(blocks), blocks == 1 ? "" : "s",
+                     streams == 1 ? "" : fmt::format(" of {} streams", grouped(streams)));
+}
+
+std::string damage_text(const Json& r) {
+  const size_t places = r["damage"].size();
+  return fmt::format("damaged in {} place{}", places, places == 1 ? "" : "s");
+}
+
 void token_grid(Page& page, const Json& r) {
   if (!r.contains("records")) return;  // the header could not be read
   const auto records = r["records"].get<uint64_t>(), tokens = r["tokens"].get<uint64_t>(),
              masked = r["masked"].get<uint64_t>();
   const int height = r["height"], width = r["width"];
-  page.line("records", grouped(records));
+  page.line("records", records_text(r));
   page.line("grid", fmt::format("{} x {}, {} tokens a record", height, width, height * width));
   page.line("codebook", fmt::format("{} codes", r["codebook_size"].get<int>()));
   page.line("codec", r["codec"] == "" ? "not named" : plain(r["codec"]));
@@ -130,7 +144,7 @@ void token_grid(Page& page, const Json& r) {
   page.line("labels", labelled == 0 ? "none"
                                     : fmt::format("in {} of {} records", grouped(labelled),
                                                   grouped(records)));
-  page.line("[mask]", !r["mask"].get<bool>()
+  page.line("[mask]", masked == 0 && !r["mask"].get<bool>()
                           ? "may not occur"
                           : fmt::format("{} of {} tokens ({})", grouped(masked), grouped(tokens),
                                         percent(masked, tokens)));
@@ -229,6 +243,7 @@ void image(Page& page, const Json& r) {
     page.line("pictures", grouped(r["pictures"].get<uint64_t>()));
   }
   if (r.contains("text")) page.object("text", r["text"]);
+  if (r.contains("history")) page.history(r["history"]);
 }
 
 }  // namespace
@@ -253,11 +268,18 @@ std::string report_text(const Json& report, const ReportTextOptions& options) {
   }
   const Json& whole = report["whole"];
   page.line("whole", whole.is_null() ? "not checked"
-                     : whole == true
-                         ? "yes"
-                         : fmt::format("no, damaged in {} place{}", report["damage"].size(),
-                                       report["damage"].size() == 1 ? "" : "s"));
+                     : whole == true ? "yes"
+                                     : "no, " + damage_text(report));
   return page.take();
+}
+
+std::string verdict_text(const Json& report) {
+  const std::string file = plain(report["file"]), kind = report["kind"];
+  if (report["whole"] != true) return file + ": " + damage_text(report);
+  std::string what = kind;
+  if (report.contains("records")) what += ", records " + records_text(report);
+  if (report.contains("tensors")) what += ", tensors " + grouped(report["tensors"].size());
+  return fmt::format("{}: whole ({})", file, what);
 }
 
 }  // namespace vq

@@ -6,57 +6,39 @@
 #include <bit>
 #include <cstring>
 
+#include "formats/bit_column.h"
 #include "formats/error.h"
+#include "formats/json_text.h"
 #include "formats/token_header.h"
 
 namespace vq {
 namespace {
 
-constexpr size_t kPadding = 8;  // behind a block's content, for loads of 64 bits
+constexpr size_t kPadding = kColumnSlack;  // behind a block's content
 constexpr uint8_t kMaskFlag = 1;
 
 [[noreturn]] void fail(std::string what) { throw Error("", std::move(what)); }
 
-// Numbers of `bits` bits from `bit` on, lowest bit first.
-uint32_t load_bits(const uint8_t* column, uint64_t bit, int bits) {
-  return static_cast<uint32_t>(load_u64(column + bit / 8) >> (bit % 8)) & ((1u << bits) - 1);
-}
-
-template <class Value>
-void append_bits(Bytes& out, const std::vector<uint16_t>& tokens, int bits, Value value) {
-  if (bits == 0) return;
-  uint64_t word = 0;
-  int used = 0;
-  for (const uint16_t token : tokens) {
-    word |= static_cast<uint64_t>(value(token)) << used;
-    used += bits;
-    if (used >= 32) {
-      append_u32(out, static_cast<uint32_t>(word));
-      word >>= 32;
-      used -= 32;
-    }
-  }
-  for (; used > 0; used -= 8, word >>= 8) out.push_back(static_cast<uint8_t>(word));
-}
-
-Bytes pack_tokens(const std::vector<uint16_t>& tokens, Packing packing, int bits, size_t& border) {
-  Bytes out;
-  out.reserve(token_column_bytes(packing, bits, tokens.size()));
-  if (packing == Packing::lsb) {
-    append_bits(out, tokens, bits, [](uint16_t t) { return t; });
-    border = out.size();
-    return out;
-  }
-  if (bits > 0) {
-    out.resize(tokens.size());
-    for (size_t i = 0; i < tokens.size(); ++i) out[i] = static_cast<uint8_t>(tokens[i]);
-  }
-  border = out.size();
-  append_bits(out, tokens, std::max(bits - 8, 0), [](uint16_t t) { return t >> 8; });
-  return out;
-}
-
 uint64_t bytes_of_bits(uint64_t bits) { return (bits + 7) / 8; }
+
+// Appends the token column; `low` is where its first part ends.
+void pack_tokens(Bytes& out, const std::vector<uint16_t>& tokens, Packing packing, int bits,
+                 size_t& low) {
+  const size_t begin = out.size(), n = tokens.size();
+  const size_t bytes = static_cast<size_t>(token_column_bytes(packing, bits, n));
+  out.resize(begin + bytes + kColumnSlack);
+  uint8_t* const to = out.data() + begin;
+  if (packing == Packing::lsb) {
+    pack_bits(to, tokens.data(), n, bits, 0);
+    low = begin + bytes;
+  } else {
+    const size_t low_bytes = bits > 0 ? n : 0;
+    for (size_t i = 0; i < low_bytes; ++i) to[i] = static_cast<uint8_t>(tokens[i]);
+    pack_bits(to + low_bytes, tokens.data(), n, std::max(bits - 8, 0), 8);
+    low = begin + low_bytes;
+  }
+  out.resize(begin + bytes);
+}
 
 size_t count_lines(const uint8_t* from, size_t n) {
   return static_cast<size_t>(std::count(from, from + n, '\n'));
@@ -132,7 +114,8 @@ size_t BlockPacker::raw_bytes() const {
 
 void BlockPacker::add(const TokenRecord& record) {
   const bool masked = check_record(header_, record);
-  line_ = record.more.empty() ? std::string() : dump_json(record.more);
+  line_.clear();
+  if (!record.more.empty()) append_json(line_, record.more);
   check_record_json(line_);
   add_tokens(record.tokens, masked);
   keys_ += record.key;
@@ -155,14 +138,21 @@ void BlockPacker::add_tokens(const std::vector<int32_t>& tokens, bool masked) {
     return;
   }
   any_mask_ = true;
-  for (size_t i = 0; i < length; ++i) {
-    const bool is_mask = tokens[i] == header_.codebook_size;
-    const uint64_t bit = first_bit + i;
-    mask_[bit / 8] |= static_cast<uint8_t>(is_mask << (bit % 8));
+  const int32_t mask = header_.codebook_size;
+  uint8_t* column = mask_.data() + first_bit / 8;
+  int shift = static_cast<int>(first_bit % 8);
+  unsigned bits = *column;
+  for (const int32_t token : tokens) {
+    const bool is_mask = token == mask;
+    bits |= static_cast<unsigned>(is_mask) << shift;
     // Written always and kept when it is no [mask]: there is room, and nothing to guess wrong.
-    *to = static_cast<uint16_t>(tokens[i]);
+    *to = static_cast<uint16_t>(token);
     to += !is_mask;
+    if (++shift < 8) continue;
+    *column++ = static_cast<uint8_t>(bits);
+    bits = shift = 0;
   }
+  if (shift > 0) *column = static_cast<uint8_t>(bits);
   tokens_.resize(static_cast<size_t>(to - tokens_.data()));
 }
 
@@ -170,7 +160,10 @@ Bytes BlockPacker::pack(uint32_t first, std::vector<size_t>& borders) {
   const int bits = token_bits(header_.codebook_size);
   const uint32_t codec = codec_tag(header_.codec);
   const Packing packing = bits <= 10 ? Packing::lohi : Packing::lsb;
-  Bytes out(kBlockMagic.begin(), kBlockMagic.end());
+  Bytes out;
+  out.reserve(kBlockHead + kColumnSlack + keys_.size() + mask_.size() + json_.size() +
+              token_column_bytes(packing, bits, tokens_.size()));
+  out.insert(out.end(), kBlockMagic.begin(), kBlockMagic.end());
   out.push_back(static_cast<uint8_t>(packing));
   out.push_back(any_mask_ ? kMaskFlag : 0);
   append_u16(out, static_cast<uint16_t>(records_));
@@ -188,9 +181,9 @@ Bytes BlockPacker::pack(uint32_t first, std::vector<size_t>& borders) {
   column(keys_.begin(), keys_.end());
   if (any_mask_) column(mask_.begin(), mask_.end());
   size_t low = 0;
-  const Bytes tokens = pack_tokens(tokens_, packing, bits, low);
-  column(tokens.begin(), tokens.begin() + low);
-  column(tokens.begin() + low, tokens.end());
+  pack_tokens(out, tokens_, packing, bits, low);
+  borders.push_back(low);
+  borders.push_back(out.size());
   if (any_json_) column(json_.begin(), json_.end());
   borders.erase(std::unique(borders.begin(), borders.end()), borders.end());
 
@@ -281,30 +274,17 @@ BlockUnpacker::Line BlockUnpacker::next_line() {
 
 void BlockUnpacker::unpack(uint64_t from, int32_t* to, int n) const {
   const uint8_t* p = content_.data();
-  uint32_t largest = 0;
-  const auto run = [&](auto one) {
-    for (int i = 0; i < n; ++i) {
-      const uint32_t value = one(from + static_cast<uint64_t>(i));
-      to[i] = static_cast<int32_t>(value);
-      largest = std::max(largest, value);
-    }
-  };
-  // The choice stays outside the loop.
-  if (head_.packing == Packing::lsb) {
-    run([column = p + tokens_, bits = bits_](uint64_t i) {
-      return load_bits(column, i * bits, bits);
-    });
-  } else if (bits_ > 8) {
-    run([low = p + tokens_, high = p + high_, bits = bits_ - 8](uint64_t i) {
-      return low[i] | load_bits(high, i * bits, bits) << 8;
-    });
-  } else if (bits_ > 0) {
-    run([low = p + tokens_](uint64_t i) { return uint32_t{low[i]}; });
+  const size_t count = static_cast<size_t>(n);
+  if (head_.packing == Packing::lsb || bits_ == 0) {
+    unpack_bits(p + tokens_, from, to, count, bits_);
   } else {
-    std::fill(to, to + n, 0);
+    const uint8_t* const low = p + tokens_ + from;
+    for (size_t i = 0; i < count; ++i) to[i] = low[i];
+    if (bits_ > 8) unpack_high_bits(p + high_, from, to, count, bits_ - 8);
   }
-  if (largest >= static_cast<uint32_t>(head_.codebook_size)) {
-    fail(fmt::format("token {} is outside the codebook (0..{})", largest, head_.codebook_size - 1));
+  if (!all_below(to, count, head_.codebook_size)) {
+    fail(fmt::format("token {} is outside the codebook (0..{})", *std::max_element(to, to + n),
+                     head_.codebook_size - 1));
   }
 }
 
@@ -316,14 +296,14 @@ void BlockUnpacker::unpack_masked(int32_t* to) {
   unpack(token_at_ - stored, row_.data(), stored);
   const uint8_t* bitmap = content_.data() + mask_;
   const int32_t* from = row_.data();
+  const int32_t k = head_.codebook_size;
   for (int i = 0; i < length_;) {
     const uint64_t bit = first_bit + static_cast<uint64_t>(i);
     uint64_t word = load_u64(bitmap + bit / 8) >> (bit % 8);
     for (const int stop = std::min(i + 56, length_); i < stop; ++i, word >>= 1) {
       // No branch: half masked, it would be guessed wrong half of the time.
-      const int masked = word & 1;
-      const int32_t token = *from;
-      to[i] = masked ? head_.codebook_size : token;
+      const int32_t masked = static_cast<int32_t>(word & 1);
+      to[i] = *from + (-masked & (k - *from));
       from += 1 - masked;
     }
   }
@@ -345,7 +325,7 @@ void BlockUnpacker::next(TokenRecord& record) {
   const bool empty = line.json.empty() || line.json == "{}";
   if (!empty) {
     check_record_json(line.json);
-    record.more = parse_json(line.json, "");
+    parse_json_into(line.json, record.more, "");
     if (!record.more.is_object()) fail("its JSON is not an object");
   } else if (!record.more.is_object() || !record.more.empty()) {
     record.more = Json::object();

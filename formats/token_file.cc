@@ -22,6 +22,7 @@ struct Segment {
   uint64_t records = 0;
   uint64_t begin = 0;  // of the header frame
   uint64_t index_begin = 0, index_size = 0;
+  bool mask = false;  // as its header says
 };
 
 }  // namespace
@@ -85,7 +86,7 @@ struct TokenFile::State {
     return segment;
   }
 
-  void read_header_of(const Segment& segment) {
+  void read_header_of(Segment& segment) {
     const std::string where =
         segment.begin == 0 ? input.name()
                            : fmt::format("{}: stream at byte {}", input.name(), segment.begin);
@@ -100,12 +101,13 @@ struct TokenFile::State {
     // Found from the end to the front, so the last one comes first.
     if (!segments.empty()) check_compatible(next, header, where);
     header = next;
+    segment.mask = next.mask;
   }
 
   void find_segments() {
     if (!input.seekable()) no_index("it is a pipe, not a file");
     for (uint64_t end = input.size(); end > 0;) {
-      const Segment segment = segment_before(end);
+      Segment segment = segment_before(end);
       read_header_of(segment);
       segments.push_back(segment);
       end = segment.begin;
@@ -123,12 +125,21 @@ struct TokenFile::State {
     return fmt::format("{}: record {}", input.name(), record);
   }
 
-  // Unpacks the block that holds the record.
-  void open_block(uint64_t record) {
+  size_t segment_of(uint64_t record) const {
     const auto after = std::upper_bound(
         segments.begin(), segments.end(), record,
         [](uint64_t number, const Segment& segment) { return number < segment.first; });
-    const size_t which = static_cast<size_t>(after - segments.begin()) - 1;
+    return static_cast<size_t>(after - segments.begin()) - 1;
+  }
+
+  bool is_open(uint64_t record) const {
+    return block_offset != UINT64_MAX && record >= block_first &&
+           record - block_first < static_cast<uint64_t>(unpacker.head().records);
+  }
+
+  // Unpacks the block that holds the record.
+  void open_block(uint64_t record) {
+    const size_t which = segment_of(record);
     const Segment& segment = segments[which];
     if (table_of != which) {
       table = load_table(segment);
@@ -141,7 +152,6 @@ struct TokenFile::State {
       first += table.counts[block];
       offset += table.sizes[block++];
     }
-    if (offset == block_offset) return;
     block_offset = UINT64_MAX;
     if (frame.buffer.empty()) frame.buffer = unpacker.release();
     read_one_frame(read_at(offset, table.sizes[block]), frame);
@@ -152,6 +162,7 @@ struct TokenFile::State {
       throw Error("",
                   fmt::format("the block at byte {} is not the one that the index means", offset));
     }
+    if (head.mask && !segment.mask) throw Error("", "its block has a [mask], the header says none");
     const size_t size = frame.content_size;
     unpacker.open(std::exchange(frame.buffer, {}), size);
     block_offset = offset;
@@ -163,7 +174,7 @@ struct TokenFile::State {
       throw Error(input.name(), fmt::format("has no record {}; it has {}", record, records));
     }
     try {
-      open_block(record);
+      if (!is_open(record)) open_block(record);
       const int wanted = static_cast<int>(record - block_first);
       int at = unpacker.head().records - unpacker.left();
       if (at > wanted) {
@@ -189,6 +200,9 @@ TokenFile::~TokenFile() = default;
 
 const GridHeader& TokenFile::header() const { return state_->header; }
 uint64_t TokenFile::size() const { return state_->records; }
+bool TokenFile::mask(uint64_t record) const {
+  return state_->segments[state_->segment_of(record)].mask;
+}
 TokenRecord TokenFile::read(uint64_t record) { return state_->read(record); }
 
 }  // namespace vq

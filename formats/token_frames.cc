@@ -98,9 +98,9 @@ Shape walk_frame(Have have) {
     last = block & 1;
     if (type == 3 || block >> 3 > kZstdBlock) return damaged("a broken zstd block");
     at += 3 + (type == 1 ? 1 : block >> 3);
-    if (at > content + kMaxFrameOverhead) return damaged("a frame larger than its content");
+    shape.size = at + kChecksum;
+    if (shape.size > content + kMaxFrameOverhead) return damaged("a frame larger than its content");
   }
-  shape.size = at + kChecksum;
   return have(shape.size) ? shape : cut;
 }
 

@@ -59,6 +59,9 @@ class TokenWriter {
   // Throws for a token outside the codebook, [mask] where the header says none, a wrong count, an
   // empty key or one longer than 4096 bytes or with control characters.
   void write(const TokenRecord& record);
+  // From now on [mask] may occur although the header says there is none: text says so line by line,
+  // and binary begins another stream with such a header. For records that are only passed on.
+  void allow_mask();
   void flush();  // closes the block now and hands it to the next program
   uint64_t records() const;
   void close();  // end mark, index, and the output's own close()
@@ -90,6 +93,11 @@ class TokenReader {
   bool next(TokenRecord& record);  // false at the end of the last input
   bool ready();                    // true when next() would not wait
   uint64_t records() const;        // handed out so far
+  uint64_t number() const;         // of the last record in all inputs; lost ones count, too
+  uint64_t blocks() const;         // read so far and whole; none in text
+  uint64_t streams() const;        // whose header, or first block, was read; none in text
+  // Of the stream that the last record came from: its `mask` may differ from header()'s.
+  const GridHeader& stream() const;
   std::string where() const;       // "cub.vqt: record 118 (bird_0042)": the last record handed out
   const std::vector<Damage>& damage() const;  // in salvage mode: what was skipped
 
@@ -110,6 +118,7 @@ class TokenFile {
   ~TokenFile();
   const GridHeader& header() const;
   uint64_t size() const;              // records in all streams of the file
+  bool mask(uint64_t record) const;   // does the header of its stream announce [mask]?
   TokenRecord read(uint64_t record);  // 0 .. size()-1
 
  private:

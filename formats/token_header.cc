@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "formats/bit_column.h"
 #include "formats/error.h"
 
 namespace vq {
@@ -79,10 +80,7 @@ bool check_record(const GridHeader& header, const TokenRecord& record) {
                                 shape(header), header.length()));
   }
   const int32_t k = header.codebook_size;
-  uint32_t largest = 0;  // a negative token is a very large one
-  for (const int32_t token : record.tokens)
-    largest = std::max(largest, static_cast<uint32_t>(token));
-  if (largest < static_cast<uint32_t>(k)) return false;
+  if (all_below(record.tokens.data(), record.tokens.size(), k)) return false;
   for (const int32_t token : record.tokens) {
     if (token == k && !header.mask) {
       throw Error("", fmt::format("has a [mask] (token {}), and the header says there is none", k));

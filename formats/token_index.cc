@@ -12,6 +12,8 @@ namespace {
 constexpr size_t kTableHead = 28;
 constexpr size_t kSmallestFrame = 13;  // a frame with content size and checksum has no fewer bytes
 
+constexpr uint64_t kHashPrime = 0x100000001B3;
+
 void append_magic(Bytes& out) { out.insert(out.end(), kTableMagic.begin(), kTableMagic.end()); }
 
 uint32_t blocks_of_table(std::span<const uint8_t> table) {
@@ -88,10 +90,30 @@ TokenIndex index_from_body(std::span<const uint8_t> body) {
   return index;
 }
 
-uint64_t check_index(std::span<const uint8_t> body) {
+IndexTally check_index(std::span<const uint8_t> body) {
   Frame frame;
-  read_table(body, frame);
-  return records_of_table(frame.content());
+  IndexTally tally;
+  tally.blocks = read_table(body, frame);
+  const uint8_t* p = frame.buffer.data();
+  tally.header_bytes = load_u32(p + 4);
+  tally.stream_bytes = load_u64(p + 8);
+  tally.records = load_u64(p + 16);
+  const uint8_t* const sizes = p + kTableHead;
+  const uint8_t* const counts = sizes + 4 * tally.blocks;
+  for (uint64_t i = 0; i < tally.blocks; ++i) tally.add_size(load_u32(sizes + 4 * i));
+  for (uint64_t i = 0; i < tally.blocks; ++i) tally.add_count(load_u16(counts + 2 * i));
+  return tally;
+}
+
+// FNV-1a's step, on whole numbers.
+void IndexTally::add_size(uint32_t size) { sizes_hash = (sizes_hash ^ size) * kHashPrime + 1; }
+void IndexTally::add_count(uint16_t n) { counts_hash = (counts_hash ^ n) * kHashPrime + 1; }
+
+void IndexTally::add_block(uint64_t size, int n) {
+  add_size(static_cast<uint32_t>(size));
+  add_count(static_cast<uint16_t>(n));
+  records += static_cast<uint64_t>(n);
+  ++blocks;
 }
 
 uint64_t records_of_table(std::span<const uint8_t> table) {

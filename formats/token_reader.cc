@@ -40,8 +40,9 @@ std::unique_ptr<TokenSource> open_token_source(Input input, ReadContext& context
   if (first.empty()) throw Error(input.name(), "is empty; a token grid has at least a header");
   if (starts_frame(first)) return make_binary_source(std::move(input), context);
   Format format = detect(first);
-  // A key may begin like JSON; a line of JSON has no grid behind it.
-  if (format == Format::json) format = detect(input.peek(kMaxKey + 32));
+  // A key may begin like JSON or a picture; those have no grid behind the first tab.
+  const bool text = format == Format::text || format == Format::token_text;
+  if (!text) format = detect(input.peek(kMaxKey + 32));
   if (format == Format::text || format == Format::token_text) {
     return make_text_source(std::move(input), context);
   }
@@ -63,9 +64,11 @@ struct TokenReader::State {
   std::unique_ptr<TokenSource> source;
   std::string name;  // of the first input
   uint64_t records = 0;
+  uint64_t before = 0;  // records of the inputs before this one, lost ones counted
 
   bool open_next() {
     if (opened == paths.size()) return false;
+    if (source) before += source->end();
     source = open_token_source(Input::open(paths[opened]), context);
     ++opened;
     return true;
@@ -116,6 +119,16 @@ bool TokenReader::ready() {
 }
 
 uint64_t TokenReader::records() const { return state_->records; }
+uint64_t TokenReader::blocks() const { return state_->context.blocks; }
+uint64_t TokenReader::streams() const { return state_->context.streams; }
+
+uint64_t TokenReader::number() const {
+  return state_->before + (state_->source ? state_->source->number() : 0);
+}
+
+const GridHeader& TokenReader::stream() const {
+  return state_->source ? state_->source->stream() : *state_->context.header;
+}
 
 std::string TokenReader::where() const {
   return state_->source ? state_->source->where() : state_->name;

@@ -17,6 +17,7 @@ struct ReadContext {
   OnDamage on_damage = OnDamage::stop;
   std::vector<Damage> damage;
   std::optional<GridHeader> header;  // of the first stream
+  uint64_t blocks = 0, streams = 0;  // see TokenReader
 
   // The first header is kept; a later one must fit. Throws at `where`.
   void accept(const GridHeader& next, const std::string& where);
@@ -36,6 +37,9 @@ class TokenSource {
   virtual bool next(TokenRecord& record) = 0;
   virtual bool ready() = 0;
   virtual std::string where() const = 0;  // of the last record: "cub.vqt: record 118 (bird_0042)"
+  virtual uint64_t number() const = 0;    // of the last record, lost ones counted
+  virtual uint64_t end() const = 0;       // number that a record behind the last one would have
+  virtual const GridHeader& stream() const = 0;  // of the last record
 };
 
 // Tells the spelling from the first bytes; throws with a hint when it is neither.

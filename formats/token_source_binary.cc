@@ -67,6 +67,9 @@ class BinarySource : public TokenSource {
   }
 
   std::string where() const override { return place(key_); }
+  uint64_t number() const override { return last_; }
+  uint64_t end() const override { return base_ + expected_; }
+  const GridHeader& stream() const override { return header_; }
 
  private:
   std::string place(const std::string& key) const {
@@ -131,7 +134,8 @@ class BinarySource : public TokenSource {
         throw Error("", fmt::format("a block of another stream ({}x{} of {} codes, codec {:08x})",
                                     head.height, head.width, head.codebook_size, head.codec));
       }
-      if (head.mask && !h.mask) throw Error("", "a block has a [mask], the header says none");
+      if (head.mask && in_stream_ && !h.mask)
+        throw Error("", "a block has a [mask], the header says none");
     }
     const size_t size = frame_.content_size;
     unpacker_.open(std::exchange(frame_.buffer, {}), size);
@@ -146,6 +150,9 @@ class BinarySource : public TokenSource {
     }
     begin_stream();
     header_ = header;
+    stream_begin_ = offset;
+    tally_ = IndexTally{};
+    tally_.header_bytes = frame_.size;
     context_.accept(header, offset == 0
                                 ? frames_.name()
                                 : fmt::format("{}: stream at byte {}", frames_.name(), offset));
@@ -179,12 +186,18 @@ class BinarySource : public TokenSource {
                                             "record {} was expected",
                                             offset, head.first, expected_)));
     }
-    // Only when salvaging: a header was lost.
-    if (!in_stream_ || head.first < expected_) begin_stream();
+    // Only when salvaging: a header was lost, and what it said of [mask].
+    if (!in_stream_ || head.first < expected_) {
+      begin_stream();
+      tally_ = IndexTally{};
+      header_.mask = true;
+    }
     if (!context_.header) adopt(head);
     expected_ = uint64_t{head.first} + static_cast<uint64_t>(head.records);
     block_offset_ = offset;
     ++blocks_;
+    ++context_.blocks;
+    tally_.add_block(frame_.size, head.records);
   }
 
   // The end mark may be what was lost; the index stands behind it and knows the same number.
@@ -198,6 +211,7 @@ class BinarySource : public TokenSource {
     expected_ = blocks_ = 0;
     damaged_stream_ = false;
     in_stream_ = true;
+    ++context_.streams;
     if (context_.header) header_ = *context_.header;
   }
 
@@ -214,16 +228,30 @@ class BinarySource : public TokenSource {
 
   bool pass_skippable(uint64_t offset) {
     if (frame_.magic != kIndexMagic) return true;
-    BareTable table;
+    IndexTally table;
     try {
-      table.records = check_index(frame_.content());
+      table = check_index(frame_.content());
     } catch (const Error& e) {
       // Its length may be wrong too, so what it covers is searched for frames.
       frames_.unread(frame_);
       return lose(offset, e, false);
     }
-    if (pending_) accept(table, offset);
+    if (pending_) {
+      accept(BareTable{table.records}, offset);
+    } else if (!in_stream_ && !damaged_stream_ && tally_.header_bytes > 0) {
+      tally_.stream_bytes = offset - stream_begin_;
+      if (table != tally_) context_.fault(offset, base_ + expected_, wrong_index(offset));
+      tally_ = IndexTally{};
+    }
     return true;
+  }
+
+  Error wrong_index(uint64_t offset) const {
+    return Error(frames_.name(),
+                 fmt::format("the index at byte {} does not say where the blocks are; "
+                             "no record is lost",
+                             offset),
+                 "vq-info -o NEW writes the records with a new index");
   }
 
   bool end_of_input() {
@@ -252,9 +280,10 @@ class BinarySource : public TokenSource {
 
   Error no_end_mark() const {
     const uint64_t records = base_ + expected_;
-    return Error(frames_.name(), (records == 0 ? "ends before the first record"
-                                               : fmt::format("ends after record {}", records - 1)) +
-                                     " without an end mark; was it cut short?",
+    return Error(frames_.name(),
+                 (records == 0 ? "ends before the first record"
+                               : fmt::format("ends after record {}", records - 1)) +
+                     " without an end mark; was it cut short?",
                  "vq-info --text --salvage shows the records that are whole");
   }
 
@@ -304,6 +333,8 @@ class BinarySource : public TokenSource {
   uint64_t base_ = 0;      // records of this input before this stream
   uint64_t expected_ = 0;  // number, in its stream, of the record that must come next
   uint64_t blocks_ = 0;
+  uint64_t stream_begin_ = 0;  // of the stream's header
+  IndexTally tally_;           // what its index should say; without a header, nothing
   uint64_t block_offset_ = 0;
   std::optional<Pending> pending_;
   uint64_t last_ = 0;  // record handed out last, numbered in this input

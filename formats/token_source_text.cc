@@ -39,6 +39,9 @@ class TextSource : public TokenSource {
   std::string where() const override {
     return fmt::format("{}: line {} ({})", input_.name(), record_line_, key_);
   }
+  uint64_t number() const override { return records_ == 0 ? 0 : records_ - 1; }
+  uint64_t end() const override { return records_; }
+  const GridHeader& stream() const override { return header_; }
 
  private:
   std::string here() const { return fmt::format("{}: line {}", input_.name(), line_number_); }

@@ -36,7 +36,8 @@ struct TokenWriter::State {
   BlockPacker packer;
   FrameCompressor compressor;
   TokenIndex index;
-  uint64_t records = 0, blocks = 0;
+  uint64_t records = 0, blocks = 0;  // of this stream
+  uint64_t before = 0;               // records of the streams before it
   std::vector<size_t> borders;
 
   std::mutex mutex;
@@ -123,7 +124,8 @@ struct TokenWriter::State {
         packer.add(record);
       }
     } catch (const Error& e) {
-      throw e.within(fmt::format("{}: record {} ({})", output.name(), records, record.key));
+      throw e.within(
+          fmt::format("{}: record {} ({})", output.name(), before + records, record.key));
     }
     ++records;
     if (text()) return add_line(record);
@@ -164,6 +166,24 @@ struct TokenWriter::State {
     index.stream_bytes = output.offset() - index.stream_bytes;
     output.write(index_to_frame(index, compressor));
   }
+
+  // What is written says that there is no [mask]. A line says so for itself, so only later ones
+  // change; a stream says so once, so another one begins.
+  void allow_mask() {
+    if (header.mask) return;
+    if (!text()) end();
+    header.mask = true;
+    packer = BlockPacker(header);
+    if (text()) {
+      column = text_grid_column(header);
+      return;
+    }
+    before += std::exchange(records, 0);
+    blocks = 0;
+    index = {};
+    index.stream_bytes = output.offset();
+    begin();
+  }
 };
 
 TokenWriter::TokenWriter(Output output, const GridHeader& header,
@@ -196,7 +216,13 @@ void TokenWriter::flush() {
 
 uint64_t TokenWriter::records() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->records;
+  return state_->before + state_->records;
+}
+
+void TokenWriter::allow_mask() {
+  const std::lock_guard lock(state_->mutex);
+  state_->throw_failure();
+  state_->allow_mask();
 }
 
 void TokenWriter::close() {

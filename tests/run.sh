@@ -11,7 +11,7 @@ Installs what is missing, builds into build/ (programs in build/bin) and runs ev
 `N passed, N failed`, where `, N skipped` may follow; the exit status is 0 when nothing failed.
 
   --build-only  stops after building
-  --all         also the heavy tests and half a minute of each fuzz target
+  --all         also the heavy tests, and each fuzz target for ten seconds, as many at once as there are processors
 
 JOBS=N sets how many compilers run at once; by default the processors, or fewer where memory is short.
 T
@@ -163,27 +163,14 @@ fi
 
 if [ -n "$all" ]; then
   if build fuzz build-fuzz >build/fuzz-build.log 2>&1; then
-    for target in build-fuzz/fuzz/*_fuzz; do
-      [ -x "$target" ] || continue
-      name=$(basename "$target")
-      corpus=build-fuzz/corpus/$name
-      mkdir -p "$corpus"
-      seeds=build-fuzz/fuzz/make_${name%_fuzz}_seeds
-      if [ -x "$seeds" ]; then "$seeds" "$corpus"; fi
-      if "$target" -max_total_time=30 -artifact_prefix=build-fuzz/ "$corpus" >build/$name.log 2>&1 </dev/null; then
-        passed=$((passed + 1))
-      else
-        tail -n 20 build/$name.log
-        failed=$((failed + 1))
-      fi
-    done
+    lap
+    say "fuzz build took $seconds s"
+    suite fuzz sh tests/fuzz/run.sh --jobs "$jobs" --seconds 10 build-fuzz
   else
     tail -n 40 build/fuzz-build.log
     say "the fuzz build failed"
     failed=$((failed + 1))
   fi
-  lap
-  say "fuzzing took $seconds s"
 fi
 
 finish

@@ -103,7 +103,7 @@ bool schedule_is_asked(const cli::Context& context, ScheduleWanted& wanted) {
     if (!asked) throw Error::usage(std::string("--") + name, "needs --schedule");
     wanted.sizes_given = true;
   }
-  for (const char* name : {"text", "tensors"}) {
+  for (const char* name : {"text", "tensors", "output", "heat", "verify"}) {
     if (asked && parsed.has(name)) {
       throw Error::usage(std::string("--") + name, "does not go with --schedule");
     }

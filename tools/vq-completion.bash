@@ -103,12 +103,16 @@ help	h	nothing	-
 version	V	nothing	-
 '
 _vq_words[vq-info]='
+json	-	nothing	-
+field	f	value	-
+verify	-	nothing	-
+tensors	-	nothing	-
 text	t	nothing	-
+output	o	file	-
 records	-	value	-
 salvage	-	nothing	-
-json	-	nothing	-
-field	-	value	-
-tensors	-	nothing	-
+heat	-	file	-
+force	-	nothing	-
 schedule	-	value	-
 timesteps	T	value	-
 codebook-size	K	value	-

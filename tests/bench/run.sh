@@ -9,11 +9,14 @@ usage() {
 usage: sh tests/bench/run.sh [OPTION]... NAME...
        sh tests/bench/run.sh [OPTION]... tiny|base|large...
 
-Runs the benchmarks named, each tests/bench/NAME.py: ours and a Python peer by turns, and prints a table.
+Runs the benchmarks named, ours and a peer by turns, and prints a table. Peers in Python are asked by tests/bench/NAME.py.
 
   step             a whole sampling step, network included, beside diffusers, for networks of three sizes;
                    with the names of sizes instead, for these
   sampling         one sampling step outside the network, beside diffusers
+  format           writing and reading token grids, beside libzstd alone; needs no Python
+
+  --tokens FILE    for format: learned tokens to measure, too; may be given again
 
   --json FILE      also appends a line of JSON per case to FILE
   --threads N      of either side; by default the processors
@@ -28,21 +31,23 @@ fail() {
   exit 1
 }
 
-names= sizes= json= repeats= build=$root/build threads=$(nproc 2>/dev/null || echo 1)
+names= sizes= tokens= format= json= repeats= build=$root/build threads=$(nproc 2>/dev/null || echo 1)
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) usage; exit 0 ;;
-    --json | --threads | --repeats | --build)
+    --json | --threads | --repeats | --build | --tokens)
       if [ $# -lt 2 ]; then echo "bench: $1 needs a value" >&2; exit 2; fi
       case $1 in
         --json) json=$2 ;;
         --threads) threads=$2 ;;
         --repeats) repeats=$2 ;;
+        --tokens) tokens="$tokens $2" ;;
         --build) build=$2 ;;
       esac
       shift 2 ;;
     tiny | base | large) sizes="$sizes $1"; shift ;;
     *[!a-z_]* | sides) echo "bench: $1: no such option or benchmark; try --help" >&2; exit 2 ;;
+    format) format=yes; shift ;;
     *)
       if [ ! -e "$here/$1.py" ]; then echo "bench: $1: no such benchmark; try --help" >&2; exit 2; fi
       names="$names $1"
@@ -52,8 +57,13 @@ done
 if [ -n "$sizes" ]; then
   case " $names " in *" step "*) ;; *) names="$names step" ;; esac
 fi
-if [ -z "$names" ]; then usage >&2; exit 2; fi
+if [ -z "$names$format" ]; then usage >&2; exit 2; fi
 build=$(cd "$build" 2>/dev/null && pwd) || fail "no build tree: sh tests/run.sh --build-only"
+if [ -n "$format" ]; then
+  [ -x "$build/tests/token_grid_bench" ] || fail "$build/tests holds no programs: sh tests/run.sh --build-only"
+  "$build/tests/token_grid_bench" $tokens || fail "format failed"
+fi
+if [ -z "$names" ]; then exit 0; fi
 [ -x "$build/tests/sampling_step_bench" ] || fail "$build/tests holds no programs: sh tests/run.sh --build-only"
 
 # ---- the peer

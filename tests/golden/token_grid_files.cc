@@ -122,6 +122,10 @@ class Maker {
     pass("no-index.vqt", stream(h, plain(), false), text(h, plain()));
     pass("concatenated.vqt", stream(h, plain()) + stream(h, {block}),
          text(h, plain()) + text_lines(h, {block}));
+    Header unmasked = h;
+    unmasked.mask = false;
+    pass("mask-in-a-later-stream.vqt", stream(unmasked, plain()) + stream(h, {block}),
+         text(unmasked, plain()) + text_lines(h, {block}));
     pass("other-skippable-frames.vqt",
          stream(h, plain(), false) + skippable(0x184D2A50, "") + skippable(0x184D2A5F, "anything") +
              stream(h, {block}, false),
@@ -168,6 +172,11 @@ class Maker {
     pass("text-comments-and-crlf.txt", dos, text(h, plain()));
     pass("text-three-columns.txt", "k\t2x3:512_:0f3a9c01d2e4b576\t 1  2 3 4 5 _ \n",
          header + text_line(h, some("k", {1, 2, 3, 4, 5, 512})));
+    std::string pictures = header;
+    for (const char* key : {"P6 2 2 255", "GIF89a", "ustar", "{\"images\":[]}", "[1]", "PK"}) {
+      pictures += text_line(h, some(key));
+    }
+    pass("text-keys-like-other-files.txt", pictures.substr(header.size()), pictures);
     pass("text-no-last-line-end.txt", text(h, plain()).substr(0, text(h, plain()).size() - 1),
          text(h, plain()));
   }

@@ -1,146 +1,150 @@
 #!/usr/bin/env python3
 """A second reader of token grids, made from formats/token_grid.md and RFC 8878 alone, to hold that page to its word.
-
-usage: token_grid_reader.py [FILE...]     prints each record as a line of JSON: key, tokens (K for [mask]), more
-As a module, read(path) gives (header, keys, tokens, more). What breaks a rule raises Damage with the rule's name.
+usage: token_grid_reader.py FILE...     prints each record as a line of JSON: key, tokens (K for [mask]), members
+As a module, records(bytes) gives the header, then each record; ValueError or zstandard.ZstdError names a broken rule.
 """
-import array
-import json
-import struct
-import sys
-from token_grid_frames import MAGIC, check_index, frame, is_skippable, take
-from token_grid_rules import HEADER, JSON_SIZE, SIZE, Damage, fit, header_line, must, parse, record
-from token_grid_text import text
+import itertools, json, re, struct, sys, zstandard
+DATA, INDEX, SKIPPABLE = b"\x28\xb5\x2f\xfd", b"\x5a\x2a\x4d\x18", re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
+HEADER, END, CONTENT, JSON, LINE = b'{"format":"vq-token-grid",', b'{"end":true,', 8 << 20, 256 << 10, 1 << 20
 
-END = b'{"end":true,'
+def must(**rules):  # a rule is kept when its value is true; the first that is not is named
+    for rule, kept in rules.items():
+        if not kept:
+            raise ValueError(rule.replace("_", "-"))
 
+def parse(line):
+    brackets = re.findall(rb"[][{}]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", line))
+    depths = itertools.accumulate(1 if bracket in b"[{" else -1 for bracket in brackets)
+    must(json_too_long=len(line) <= JSON, json_too_deep=max(depths, default=0) <= 64)
+    value = json.loads(line.decode(), parse_int=lambda word: int(word) if -2**63 <= int(word) < 2**64 else float(word))
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # fails for NaN, 1e999, half a surrogate pair
+    must(json_not_an_object=type(value) is dict)
+    return value
 
-def only_line(content, part):
-    must(part, without_line_end=content[-1:] == b"\n", two_lines=content.count(b"\n") == 1)
-    return content[:-1]
+def header(line):
+    must(header_other_format=line.startswith(HEADER), header_too_long=len(line) < JSON)
+    head = {"codec": "", "mask": False, "history": [], **parse(line)}
+    for name, most in ("version", 1), ("height", 65535), ("width", 65535), ("codebook_size", 65536):
+        must(**{f"header_{name}": type(head.get(name)) is int and 1 <= head[name] <= most})
+    must(header_too_many_tokens=head["height"] * head["width"] <= 65536, header_history=type(head["history"]) is list,
+         header_mask=type(head["mask"]) is bool, header_codec=re.fullmatch("([0-9a-f]{8,128})?", str(head["codec"])))
+    return head
+def record(key, tokens, line, K):  # of tokens that are None for [mask]
+    must(key_empty=key, key_too_long=len(key) <= 4096, key_control_character=not re.search(rb"[\0-\x1f\x7f]", key),
+         token_outside_codebook=all(token is None or 0 <= token < K for token in tokens))
+    return key.decode("utf-8", "surrogateescape"), [K if token is None else token for token in tokens], parse(line)
 
+def frame(data, at):  # the content of the data frame at this place, and where it ends
+    must(frame_magic=data[at:at + 4] == DATA, stream_cut=len(data) >= at + 13)
+    must(frame_reserved_bit=not data[at + 4] & 8, frame_without_checksum=data[at + 4] & 4,
+         frame_with_dictionary=not data[at + 4] & 3, frame_without_content_size=data[at + 4] >> 5)
+    size = zstandard.get_frame_parameters(data[at:at + 18]).content_size
+    must(frame_empty=size, frame_over_8_mib=size <= CONTENT)
+    unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()
+    content = unpacker.decompress(data[at:at + size + JSON])
+    must(frame_too_long=unpacker.eof or len(data) < at + size + JSON, stream_cut=unpacker.eof)
+    return content, min(len(data), at + size + JSON) - len(unpacker.unused_data)
 
+def split(rest, bits):  # a bit column of so many bits, and what is behind it
+    size = (bits + 7) // 8
+    last = (rest[:size] or b"\0")[-1]
+    must(block_tokens_missing=size <= len(rest), block_bits_behind_last_token=last >> (bits % 8 or 8) == 0)
+    return rest[:size], rest[size:]
 def numbers(column, first, count, n):  # of a bit column of n-bit numbers
-    return [int.from_bytes(column[i * n >> 3:i * n + n + 7 >> 3], "little") >> (i * n & 7) & (1 << n) - 1
-            for i in range(first, first + count)]
+    at = range(first * n, (first + count) * n, n) if n else [0] * count
+    return [int.from_bytes(column[bit >> 3:bit + n + 7 >> 3], "little") >> bit % 8 & (1 << n) - 1 for bit in at]
 
-
-def block(content, head, expected):  # gives them one by one: with K = 1, 130 KB can be 65535 records of 65536 tokens
-    must("block", magic=content[:4] == b"VQB1", short_head=len(content) >= 22)
+def block(content, head, expected):  # gives one record after the other: with K = 1, 65535 of them may be 4 G tokens
+    must(block_magic=content[:4] == b"VQB1", block_short_head=len(content) >= 22)
     packing, flags, R, height, width, largest, codec, number = struct.unpack_from("<BBHHHH4sI", content, 4)
-    K, T = head["codebook_size"], head["height"] * head["width"]
-    must("block", packing_unknown=packing <= 1, flag_unknown=flags <= 1, no_records=R,
-         other_height=height == head["height"], other_width=width == head["width"], other_codebook=largest == K - 1,
-         other_codec=codec == bytes.fromhex(head["codec"][:8] or "00000000"),
-         mask_not_announced=not flags or head["mask"],
-         number_repeated=number >= expected, number_gap=number <= expected)
+    K, T, n = head["codebook_size"], head["height"] * head["width"], (head["codebook_size"] - 1).bit_length()
     *keys, rest = content[22:].split(b"\n", R)
-    must("block", keys_missing=len(keys) == R)
-
-    def column(count, n, what):
-        nonlocal rest
-        size = (count * n + 7) // 8
-        must("block", **{what + "s_missing": size <= len(rest)})
-        must("block", **{"bits_behind_last_" + what: count * n % 8 == 0 or rest[size - 1] >> count * n % 8 == 0})
-        taken, rest = rest[:size], rest[size:]
-        return taken
-
-    n = (K - 1).bit_length()
-    mask, low_n = column(R * T, 1, "mask") if flags else b"", min(n, 8 * packing)
+    must(block_packing_unknown=packing <= 1, block_flag_unknown=flags <= 1, block_no_records=R,
+         block_other_grid=(height, width) == (head["height"], head["width"]), block_other_codebook=largest == K - 1,
+         block_other_codec=codec == bytes.fromhex(head["codec"][:8] or "0" * 8), block_number=number == expected,
+         block_mask_not_announced=not flags or head["mask"], block_keys_missing=len(keys) == R)
+    mask, rest = split(rest, R * T * flags)
     S = R * T - sum(bin(byte).count("1") * mask.count(byte) for byte in range(256))
-    low, high = column(S if low_n else 0, 8, "token"), column(S, n - low_n, "token")
+    low_n, high_n = (8 if n else 0, max(n - 8, 0)) if packing == 1 else (0, n)
+    low, rest = split(rest, S * low_n)
+    high, rest = split(rest, S * high_n)
     lines = rest.split(b"\n")[:-1] if rest else [b"{}"] * R
-    must("block", json_without_line_end=rest[-1:] in b"\n", json_line_missing=len(lines) == R)
+    must(block_json_without_line_end=rest[-1:] in b"\n", block_json_line_missing=len(lines) == R)
     done = 0
-    for key, line, at in zip(keys, lines, range(0, R * T, T)):
-        masked = numbers(mask, at, T, 1) if flags else [0] * T
-        count = T - sum(masked)
-        lows, highs = low[done:done + count] if low_n else [0] * count, numbers(high, done, count, n - low_n)
-        tokens = iter([a | b << low_n for a, b in zip(lows, highs)])
-        yield record(key, [None if bit else next(tokens) for bit in masked], line, K, "record")
-        done += count
-
-
-def check_end(line, counts, total):
-    end = parse(line, "end")
-    must("end", not_an_object=type(end) is dict)
-    must("stream", end_records_wrong=type(end.get("records")) is int and end["records"] == total,
-         end_blocks_wrong=type(end.get("blocks")) is int and end["blocks"] == len(counts))
-
-
-def binary(file):
-    first = head = table = None  # headers of the file and of the stream; the table of the index that may be next
-    at = 0
-    while magic := file.read(4):
-        must("stream", cut_in_block=len(magic) == 4 or not head)
-        if is_skippable(magic):
-            size = int.from_bytes(take(file, 4), "little")
-            must("skippable", too_long=size <= SIZE + JSON_SIZE)
-            content = file.read(size)
-            must("index" if first and not head else "stream", cut=len(content) == size)
-            if magic[0] == 0x5a:
-                check_index(content, table and table(at))
-                table = None
-            at += 8 + size
+    for i, key, line in zip(range(R), keys, lines):
+        masked = numbers(mask, i * T, T, flags)
+        S = masked.count(0)
+        tokens = iter([a | b << low_n for a, b in zip(numbers(low, done, S, low_n), numbers(high, done, S, high_n))])
+        yield record(key, [None if bit else next(tokens) for bit in masked], line, K)
+        done += S
+    return R
+def skippable(data, at):  # where it ends; only an index is looked into
+    size = int.from_bytes(data[at + 4:at + 8], "little")
+    body = data[at + 8:at + 8 + size]
+    must(skippable_too_long=size <= CONTENT + JSON, stream_cut=len(body) == size)
+    if data[at:at + 4] == INDEX:
+        must(index_length=body[-8:] == struct.pack("<I", size + 8) + b"VQIX")
+        table, end = frame(body[:-8], 0)
+        blocks = int.from_bytes(table[24:28], "little")
+        must(index_table=table[:4] == b"VQIX" and end == size - 8, index_size=len(table) == 28 + 6 * blocks <= 6000028)
+    return at + 8 + size
+def binary(data):
+    head = at = 0
+    while at < len(data):
+        if SKIPPABLE.match(data, at):
+            at = skippable(data, at)
             continue
-        must("stream", trailing_bytes=magic == MAGIC or head or not first)
-        must("frame", magic=magic == MAGIC)
-        content, size = frame(file)
-        must("frame", empty=content)
-        kind = content[:4] if content[:4] == b"VQB1" else content[:len(END)]
-        if head and kind == END:
-            check_end(only_line(content, "end"), counts, total)
-            head, table = None, lambda at: struct.pack(f"<4sIQQI{len(counts)}I{len(counts)}H", b"VQIX", header_size,
-                                                       at - begin, total, len(counts), *sizes, *counts)
-        elif head:
-            must("stream", cut_before_next=not content.startswith(HEADER))
-            before = total
-            for each in block(content, head, before):
-                yield each
-                total += 1
-            sizes.append(size)
-            counts.append(total - before)
+        content, at = frame(data, at)
+        must(frame_not_one_line=content[:1] != b"{" or re.fullmatch(rb"[^\n]+\n", content))
+        if not head:
+            must(stream_without_header=content[:4] != b"VQB1" and not content.startswith(END))
+            yield (head := header(content[:-1]))
+            total = blocks = 0
+        elif content.startswith(END):
+            end = parse(content[:-1])
+            must(end_records=repr(end.get("records")) == str(total), end_blocks=repr(end.get("blocks")) == str(blocks))
+            head = None
         else:
-            must("header", missing=first or kind not in (b"VQB1", END))
-            must("stream", block_behind_end=kind != b"VQB1", end_twice=kind != END)
-            head = header_line(only_line(content, "header"), "header")
-            begin, header_size, sizes, counts, total, table = at, size, array.array("I"), array.array("H"), 0, None
-            if not first:
-                yield head
-            first = first or head
-            fit(first, head, "seam")
-        at += size
-    must("stream", empty_file=first, header_only=not head or total, without_end=not head)
+            must(stream_without_end=not content.startswith(HEADER))
+            total += yield from block(content, head, total)
+            blocks += 1
+    must(stream_without_end=not head)
 
+def text(data):
+    lines = data.split(b"\n")
+    must(text_cut=b"\t" not in lines[-1] or lines[-1].endswith(b"}"))
+    for line in lines:
+        columns = line.removesuffix(b"\r").split(b"\t")
+        must(text_line_too_long=len(line) <= LINE, text_five_columns=len(columns) <= 4)
+        if line.startswith(b"#{") and len(columns) == 1:
+            yield header(columns[0][1:])
+        elif len(columns) == 1:
+            must(text_one_column=columns[0][:1] in b"#")
+        else:
+            key, grid, words, more = (columns + [b"", b""])[:4]
+            found = re.fullmatch(rb"0*([0-9]+)x0*([0-9]+):0*([0-9]+)(_?):([^:]*)", grid)
+            must(text_without_grid=found)
+            H, W, K, mask, codec = found.groups()
+            line = HEADER + b'"version":1,"height":%s,"width":%s,"codebook_size":%s,"codec":"%s"}' % (H, W, K, codec)
+            yield {**header(line), "mask": mask != b""}
+            words = [word for word in words.split(b" ") if word]
+            must(text_not_a_token=all(re.fullmatch(rb"_|-?[0-9]{1,4000}", word) for word in words),
+                 text_tokens=len(words) == int(H) * int(W), text_mask=mask or b"_" not in words)
+            yield record(key, [None if word == b"_" else int(word) for word in words], more or b"{}", int(K))
 
-def records(file):  # of a buffered binary file: first the header, then each record
-    start = file.peek(4)[:4]
-    return (binary if start in (b"", MAGIC) or is_skippable(start) else text)(file)
-
-
-def read(path):  # tokens as int32 N x H x W where there is numpy, else as a list of lists
-    with open(path, "rb") as file:
-        head, *rest = records(file)
-    keys, tokens, more = map(list, zip(*rest)) if rest else ([], [], [])
-    try:
-        import numpy
-        tokens = numpy.array(tokens, numpy.int32).reshape(-1, head["height"], head["width"])
-    except ImportError:
-        pass
-    return head, keys, tokens, more
-
-
-def main(paths):
-    for path in paths or ["-"]:
-        try:
-            with sys.stdin.buffer if path == "-" else open(path, "rb") as file:
-                found = records(file)
-                next(found)
-                for each in found:
-                    print(json.dumps(each._asdict()))
-        except (Damage, OSError) as damage:
-            sys.exit(f"token_grid_reader: {path}: {damage}")
-
+def records(data):
+    first = None
+    for each in (binary if not data or data[:4] == DATA or SKIPPABLE.match(data) else text)(data):
+        if type(each) is not dict or not first:
+            yield each
+        if type(each) is dict:
+            first = first or each
+            short, long = sorted((first["codec"], each["codec"]), key=len)
+            must(**{f"seam_{name}": first[name] == each[name] for name in ("height", "width", "codebook_size")},
+                 seam_codec=short == long or (short and long.startswith(short)))
+    must(file_without_header=first)
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    for path in sys.argv[1:]:
+        for each in list(records(open(path, "rb").read()))[1:]:
+            print(json.dumps(each))

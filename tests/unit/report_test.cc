@@ -60,6 +60,9 @@ TEST_F(Report, TokenGridCountsEverything) {
     EXPECT_EQ(r["spelling"], spelling == Spelling::text ? "text" : "binary");
     EXPECT_EQ(r["whole"], true) << r;
     EXPECT_EQ(r["records"], 3);
+    EXPECT_EQ(r.contains("blocks"), spelling == Spelling::binary);
+    if (r.contains("blocks")) EXPECT_EQ(r["blocks"], 1);
+    if (r.contains("blocks")) EXPECT_EQ(r["streams"], 1);
     EXPECT_EQ(r["tokens"], 12);
     EXPECT_EQ(r["masked"], 1);
     EXPECT_EQ(r["captions"], 3);
@@ -73,15 +76,52 @@ TEST_F(Report, TokenGridCountsEverything) {
   }
 }
 
+TEST_F(Report, StreamsAreCounted) {
+  const Bytes once = read_file(write_tokens("t.vqt"));
+  Bytes twice = once;
+  twice.insert(twice.end(), once.begin(), once.end());
+  const Json r = report_on(write("twice.vqt", std::string(as_text(twice))));
+  EXPECT_EQ(r["records"], 6);
+  EXPECT_EQ(r["blocks"], 2);
+  EXPECT_EQ(r["streams"], 2);
+  EXPECT_NE(report_text(r).find("  records        6 in 2 blocks of 2 streams\n"),
+            std::string::npos);
+}
+
+TEST_F(Report, VerdictIsOneLine) {
+  const std::string path = write_tokens("t.vqt");
+  EXPECT_EQ(verdict_text(report_on(path)), path + ": whole (token grid, records 3 in 1 block)");
+  Bytes bytes = read_file(path);
+  bytes[bytes.size() / 2] ^= 1;
+  const std::string damaged = write("damaged.vqt", std::string(as_text(bytes)));
+  EXPECT_EQ(verdict_text(report_on(damaged)), damaged + ": damaged in 1 place");
+}
+
+// What vq-decode writes into its pictures is read as history, not as text.
+TEST_F(Report, PicturesTellTheirHistory) {
+  const Image image{1, 1, {1, 2, 3}};
+  write_png(path("p.png"), image,
+            {{"Software", "vq-decode 0.1.0"},
+             {"Comment",
+              R"([{"tool":"vq-sample","version":"0.1.0","arguments":["-m","my model"],"seed":7}])"},
+             {"Title", "a key"}});
+  const Json r = report_on(path("p.png"));
+  EXPECT_EQ(r["history"][0]["seed"], 7);
+  EXPECT_FALSE(r["text"].contains("Comment"));
+  EXPECT_EQ(r["text"]["Title"], "a key");
+  EXPECT_NE(report_text(r).find("vq-sample -m 'my model'  # version 0.1.0, seed 7"),
+            std::string::npos);
+}
+
 TEST_F(Report, TokenGridAsText) {
   Json r = report_on(write_tokens("t.vqt"));
   r["file"] = "t.vqt";
   const std::string text = report_text(r);
   for (const char* part :
-       {"t.vqt: token grid\n", "records        3\n", "2 x 2, 4 tokens a record\n",
+       {"t.vqt: token grid\n", "records        3 in 1 block\n", "2 x 2, 4 tokens a record\n",
         "codec          0123456789abcdef\n", "3 in 2 of 3 records", "in 1 of 3 records",
         "1 of 12 tokens (8.33 %)", "2 of 8, perplexity 1.9", "1 (63.6 %), 3 (36.4 %)",
-        "history        vq-encode -m 'my codec' photos/  (version 0.1.0, seed 7)\n",
+        "history        vq-encode -m 'my codec' photos/  # version 0.1.0, seed 7\n",
         "whole          yes\n"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }

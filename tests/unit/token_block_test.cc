@@ -73,11 +73,13 @@ TEST(TokenBlock, RoundTripsOfEverySize) {
 
 // The same bytes as a writer made from the page alone.
 TEST(TokenBlock, AgreesWithThePagesWriter) {
-  for (const int k : {1, 2, 200, 512, 1024, 1025, 30000, 65536}) {
-    const GridHeader header = grid_header(3, 7, k, true);
+  for (const int k :
+       {1, 2, 3, 8, 16, 17, 64, 100, 200, 512, 1024, 1025, 4096, 8000, 16384, 30000, 65536}) {
+    const bool mask = k % 3 != 0;
+    const GridHeader header = grid_header(3, mask ? 7 : 8, k, mask);
     golden::Header page;
     page.height = 3;
-    page.width = 7;
+    page.width = header.width;
     page.codebook_size = k;
     page.codec = header.codec;
     golden::Block block;

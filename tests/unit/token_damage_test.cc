@@ -162,6 +162,46 @@ TEST_F(TokenDamage, ALostHeaderIsMadeFromABlock) {
   reader.require_codec(kHeader.codec, "codec");
 }
 
+// Without its header, nobody knows whether a stream may hold [mask]: its blocks say so.
+TEST_F(TokenDamage, ALostHeaderDoesNotCostMasks) {
+  GridHeader unmasked = kHeader;
+  unmasked.mask = false;
+  const Bytes before = written(unmasked, random_records(unmasked, 2));
+  const Bytes after = written(kHeader, records_);
+  Bytes bytes = joined(before, after);
+  bytes[before.size() + 20] ^= 1;
+  TokenReader reader(Input::memory(bytes, "m"), OnDamage::salvage);
+  uint64_t masked = 0, count = 0;
+  for (TokenRecord record; reader.next(record); ++count) {
+    if (std::count(record.tokens.begin(), record.tokens.end(), 512) == 0) continue;
+    EXPECT_TRUE(reader.stream().mask);
+    ++masked;
+  }
+  EXPECT_EQ(count, 2 + records_.size());
+  EXPECT_GT(masked, 0u);
+  ASSERT_EQ(reader.damage().size(), 1u);
+}
+
+// An index with a right checksum that is of another stream: nothing is lost, and it is named.
+TEST_F(TokenDamage, AnIndexThatSaysOtherwise) {
+  TokenWriterOptions options;
+  options.block_records = 3;
+  const std::vector<TokenRecord> records(records_.begin(), records_.begin() + 6);
+  const Bytes other = written(kHeader, records, options);
+  const auto index_of = [](const Bytes& bytes) {
+    const size_t size = index_length(std::span(bytes).last(kIndexFooter));
+    return bytes.end() - static_cast<std::ptrdiff_t>(size);
+  };
+  Bytes bytes(first_.begin(), first_.begin() + (index_of(first_) - first_.begin()));
+  bytes.insert(bytes.end(), index_of(other), other.end());
+  const Reading salvaged = read(bytes, OnDamage::salvage);
+  EXPECT_EQ(salvaged.records.size(), 6u);
+  ASSERT_EQ(salvaged.damage.size(), 1u);
+  EXPECT_NE(salvaged.damage[0].message.find("does not say where the blocks are; no record is lost"),
+            std::string::npos);
+  EXPECT_NE(read(bytes, OnDamage::stop).error, "no error");
+}
+
 TEST_F(TokenDamage, TextLosesALine) {
   TokenWriterOptions options;
   options.spelling = Spelling::text;

@@ -46,6 +46,38 @@ TEST(TokenFrames, CompressAndRead) {
   EXPECT_NE(error_of([] { FrameCompressor(1).compress(Bytes(kMaxFrameContent + 1)); }), "no error");
 }
 
+// The limit is of the whole frame, its checksum included.
+TEST(TokenFrames, HowMuchLongerThanItsContent) {
+  const std::string plain = golden::frame("x");
+  const size_t head = 6;
+  for (const int over : {0, 1}) {
+    // One byte of content behind pieces without any, of 3 bytes each; the content size takes more
+    // or fewer bytes, which gives every length.
+    const std::string magic = plain.substr(0, 4);
+    std::string bytes;
+    for (int size_bytes : {1, 4, 8}) {
+      const char code = size_bytes == 1 ? 0 : size_bytes == 4 ? 2 : 3;
+      std::string start = magic + static_cast<char>(code << 6 | 0x24) + golden::le(1, size_bytes);
+      const size_t wanted = 1 + kMaxFrameOverhead + static_cast<size_t>(over);
+      const size_t left = wanted - start.size() - (plain.size() - head);
+      if (left % 3 != 0) continue;
+      for (size_t i = 0; i < left / 3; ++i) start += std::string(3, '\0');
+      bytes = start + plain.substr(head);
+      ASSERT_EQ(bytes.size(), wanted);
+    }
+    ASSERT_FALSE(bytes.empty());
+    FrameReader reader = reader_of(bytes);
+    Frame frame;
+    if (over == 0) {
+      ASSERT_EQ(reader.next(frame), Result::frame) << reader.fault();
+      EXPECT_EQ(as_text(frame.content()), "x");
+    } else {
+      ASSERT_EQ(reader.next(frame), Result::damaged);
+      EXPECT_EQ(reader.fault(), "a frame larger than its content");
+    }
+  }
+}
+
 TEST(TokenFrames, OneAfterTheOther) {
   const std::string bytes = golden::frame("one") + golden::skippable(0x184D2A51, "between") +
                             golden::frame(std::string(200000, 'x'));

@@ -25,7 +25,10 @@ std::string as_text(TokenReader& reader) {
   options.history = !reader.header().history.empty();
   TokenWriter writer(Output::memory(&text), reader.header(), options);
   TokenRecord record;
-  while (reader.next(record)) writer.write(record);
+  while (reader.next(record)) {
+    if (reader.stream().mask) writer.allow_mask();
+    writer.write(record);
+  }
   writer.close();
   return std::string(vq::as_text(text));
 }

@@ -7,6 +7,8 @@ for name in example json-of-every-kind packing-lsb-9-bits one-code-masked empty-
   expect 0 convert "$TESTS/golden/token-grid-v1/passed/$name.vqt" grids.npz
   expect 0 convert grids.npz again.txt
   vq-info --text again.txt | cmp - text || fail "$name: not the same after the way through numpy"
+  expect 0 convert grids.npz again.vqt
+  vq-info --text again.vqt | cmp - text || fail "$name: not the same in binary"
 done
 expect 0 convert "$TESTS/golden/token-grid-v1/passed/example.vqt"
 [ "$(head -n 1 out)" = "2 grids of 2x3 tokens, 512 codes" ] || fail "says: $(cat out)"
