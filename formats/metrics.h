@@ -24,7 +24,7 @@
 //     usage    value is the perplexity; records, tokens, masked, codes, codes_used; network_id is the
 //              codec's
 //     bits     records and draws (noised copies of each) in place of real and fake; the network is
-//              the model
+//              the model, dtype (fp32, bf16, int8) what its products were computed in
 //     purity   the same without draws; value is the correlation; timestep, positions (masked ones),
 //              mean_purity, mean_accuracy, bins: ten objects of from, to (purities), count, and the
 //              means purity and accuracy

@@ -57,7 +57,10 @@ void check_eval_model(const cli::Context& context, const EvalArgs& args) {
 }
 
 std::vector<Json> eval_model(const cli::Context& context, const EvalArgs& args) {
-  const auto model = DiffusionModel::load(args.model, open_device(args.device));
+  const at::Device device = open_device(args.device);
+  const auto model = DiffusionModel::load(args.model, device);
+  const Precision precision = choose_precision(args.dtype, device);
+  model->make_engine(precision);
   const TokenSet set = read_token_set(context.operands);
   check_fits(*model, set, context.operands.front());
 
@@ -72,6 +75,7 @@ std::vector<Json> eval_model(const cli::Context& context, const EvalArgs& args) 
   run.on_progress = [&progress](int64_t done) { progress.update(static_cast<uint64_t>(done)); };
   std::vector<Json> lines = evaluate_model(*model, set, run);
   progress.finish();
+  for (Json& line : lines) line["dtype"] = precision_word(precision);
   return lines;
 }
 

@@ -131,7 +131,7 @@ uint64_t Opened::total() const {
 
 void check_eval_pictures(const cli::Context& context, const EvalArgs& args) {
   const auto& operands = context.operands;
-  for (const char* name : {"draws", "timesteps"}) {
+  for (const char* name : {"draws", "timesteps", "dtype"}) {
     if (context.parsed.has(name)) {
       throw Error::usage(std::string("--") + name, "says nothing about pictures",
                          "it is for the metrics bits and purity");

@@ -54,8 +54,8 @@ void SampleBatches::sample_waiting() {
 
 // Once for a prompt that many grids share.
 void SampleBatches::say_unknown_characters(const std::string& text, const std::string& where) {
-  const auto& vocabulary = model_.condition().vocabulary();
-  if (!vocabulary || text == last_unknown_ || vocabulary->knows(text)) return;
+  const Tokenizer& tokenizer = model_.condition().tokenizer();
+  if (!tokenizer || text == last_unknown_ || tokenizer.knows(text)) return;
   cli::note(where + ": holds characters the model never saw: " + text);
   last_unknown_ = text;
 }

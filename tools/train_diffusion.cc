@@ -219,9 +219,9 @@ int train_diffusion(const cli::Context& context) {
   const TokenSet set = read_token_set(context.operands);
 
   DiffusionModelConfig config = model_config(set);
-  std::optional<Vocabulary> vocabulary = vocabulary_for(
-      set, config.condition, static_cast<int>(args.pieces), static_cast<int>(args.text_length));
-  DiffusionModel model(config, std::move(vocabulary), static_cast<uint64_t>(files.seed));
+  Tokenizer tokenizer = vocabulary_for(set, config.condition, static_cast<int>(args.pieces),
+                                       static_cast<int>(args.text_length));
+  DiffusionModel model(config, std::move(tokenizer), static_cast<uint64_t>(files.seed));
   const DiffusionTrainingOptions options = training_options(model.config(), device);
   DiffusionTrainer trainer(model, set, options, device);
   cli::note(fmt::format("{} grids of {} x {}, K = {}, condition {}; {:.1f} million weights",

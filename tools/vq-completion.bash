@@ -56,6 +56,7 @@ size	-	value	-
 resize	-	words	center squash
 batch	b	value	-
 device	d	value	-
+dtype	-	words	auto fp32 bf16 int8
 threads	j	value	-
 seed	s	value	-
 max-bad	-	value	-
@@ -97,7 +98,7 @@ seed	s	value	-
 shard	-	value	-
 batch	b	value	-
 device	d	value	-
-dtype	-	words	auto fp32 bf16
+dtype	-	words	auto fp32 bf16 int8
 threads	j	value	-
 output	o	file	-
 text	t	nothing	-

@@ -47,7 +47,7 @@ std::vector<vq::cli::Option> rows() {
       {.letter = 'd', .name = "device", .value = "DEVICE", .help = "cpu, cuda, cuda:1, ...",
        .target = &args.device},
       {.name = "dtype", .value = "TYPE", .help = "precision of products", .target = &args.dtype,
-       .choices = {"auto", "fp32", "bf16"},
+       .choices = {"auto", "fp32", "bf16", "int8"},
        .more = "auto is bf16 where the device has it in hardware. fp32 gives the same tokens "
                "for every batch size."},
       {.letter = 'j', .name = "threads", .value = "N", .help = "threads, 0: all cores",
@@ -137,11 +137,13 @@ int run(const vq::cli::Context& context) {
   const at::Device device = vq::open_device(args.device);
   vq::set_threads(args.threads);
   const auto model = vq::DiffusionModel::load(args.model, device);
+  const vq::Precision precision = vq::choose_precision(args.dtype, device);
+  model->make_engine(precision);
   return sample(context, *model, given,
                 {.count = args.count,
                  .batch = args.batch,
                  .shard = shard,
-                 .precision = vq::choose_precision(args.dtype, device)});
+                 .precision = precision});
 }
 
 }  // namespace

@@ -6,8 +6,12 @@ namespace vq {
 AdaLayerNorm::AdaLayerNorm(Parameters& p, const std::string& name, int64_t rows, int64_t width)
     : table(p, name + ".embedding", rows, width), linear(p, name + ".linear", width, 2 * width) {}
 
+at::Tensor AdaLayerNorm::vectors(const at::Tensor& row) const {
+  return linear.rows_padded(at::silu(table(row)));
+}
+
 at::Tensor AdaLayerNorm::operator()(const at::Tensor& x, const at::Tensor& row) const {
-  const at::Tensor both = linear.rows_padded(at::silu(table(row))).unsqueeze(1);
+  const at::Tensor both = vectors(row).unsqueeze(1);
   const auto parts = both.chunk(2, -1);
   return at::addcmul(parts[1], at::layer_norm(x, {x.size(-1)}), parts[0] + 1);
 }

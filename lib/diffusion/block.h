@@ -27,6 +27,7 @@ struct AdaLayerNorm {
   AdaLayerNorm() = default;
   AdaLayerNorm(Parameters& p, const std::string& name, int64_t rows, int64_t width);
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& row) const;
+  at::Tensor vectors(const at::Tensor& row) const;  // (R) -> (R, 2 D) scale and shift
 };
 
 struct BlockSizes {

@@ -52,11 +52,15 @@ Denoiser::Denoiser(Parameters& p, const DenoiserConfig& c) : config_(c) {
   head_ = Linear(p, "head.linear", c.width, c.codebook_size);
 }
 
-at::Tensor Denoiser::hidden(const at::Tensor& x_t, const at::Tensor& row,
-                            const Features& features) const {
+at::Tensor Denoiser::embedded(const at::Tensor& x_t) const {
   const at::Tensor position =
       (row_.weight.unsqueeze(1) + column_.weight.unsqueeze(0)).flatten(0, 1);
-  at::Tensor x = token_(x_t) + position;
+  return token_(x_t) + position;
+}
+
+at::Tensor Denoiser::hidden(const at::Tensor& x_t, const at::Tensor& row,
+                            const Features& features) const {
+  at::Tensor x = embedded(x_t);
   for (const Block& block : blocks_) x = block(x, row, features.context, features.label);
   return x;
 }

@@ -40,6 +40,12 @@ class Denoiser {
   at::Tensor hidden(const at::Tensor& x_t, const at::Tensor& row, const Features& features) const;
   at::Tensor head(const at::Tensor& hidden_rows) const;  // (..., D) -> (..., K) logits
 
+  // Its parts, for running it in another way (diffusion/engine).
+  at::Tensor embedded(const at::Tensor& x_t) const;  // (B, L, D), what the first block is given
+  const std::vector<Block>& blocks() const { return blocks_; }
+  const LayerNorm& head_norm() const { return norm_; }
+  const Linear& head_layer() const { return head_; }
+
  private:
   DenoiserConfig config_;
   Embedding token_, row_, column_;

@@ -43,10 +43,13 @@ Schedule fresh_schedule(const DiffusionModelConfig& config) {
   return config.objective == "masked" ? schedule.without_replacement() : schedule;
 }
 
-std::optional<Vocabulary> stored_vocabulary(const SafetensorsFile& file) {
+Tokenizer stored_tokenizer(const SafetensorsFile& file, const ConditionConfig& config) {
   if (!file.contains(kVocabulary)) return std::nullopt;
   const TensorView view = file.tensor(kVocabulary);
-  return Vocabulary::load(Bytes(view.bytes.begin(), view.bytes.end()), file.path());
+  const std::string where = file.path() + ": " + kVocabulary;
+  if (config.kind == ConditionKind::caption && config.text_kind == TextKind::clip)
+    return ClipTokenizer::parse(as_text(view.bytes), where, config.clip_ids);
+  return Vocabulary::load(Bytes(view.bytes.begin(), view.bytes.end()), where);
 }
 
 }  // namespace
@@ -60,14 +63,13 @@ Json DiffusionModelConfig::to_json() const {
           {"suggested", suggested}};
 }
 
-DiffusionModel::DiffusionModel(DiffusionModelConfig config, std::optional<Vocabulary> vocabulary,
-                               uint64_t seed)
+DiffusionModel::DiffusionModel(DiffusionModelConfig config, Tokenizer tokenizer, uint64_t seed)
     : config_(std::move(config)), parameters_(seed) {
-  condition_ = std::make_unique<Condition>(parameters_, config_.condition, std::move(vocabulary));
+  condition_ = std::make_unique<Condition>(parameters_, config_.condition, std::move(tokenizer));
   config_.condition = condition_->config();
   DenoiserConfig& d = config_.denoiser;
   d.condition = config_.condition.kind;
-  d.context_width = d.condition == ConditionKind::caption ? config_.condition.text.width : 0;
+  d.context_width = d.condition == ConditionKind::caption ? config_.condition.text_width() : 0;
   d.label_rows = d.condition == ConditionKind::label ? condition_->label_rows() : 0;
   denoiser_ = std::make_unique<Denoiser>(parameters_, d);
   schedule_ = std::make_unique<Schedule>(fresh_schedule(config_));
@@ -75,11 +77,11 @@ DiffusionModel::DiffusionModel(DiffusionModelConfig config, std::optional<Vocabu
 
 std::unique_ptr<DiffusionModel> DiffusionModel::build(const ModelFile& file, const Json& json) {
   const DiffusionModelConfig config = parse_config(json, file.path);
-  std::optional<Vocabulary> vocabulary = stored_vocabulary(file.tensors);
-  if (config.condition.kind == ConditionKind::caption && !vocabulary) {
+  Tokenizer tokenizer = stored_tokenizer(file.tensors, config.condition);
+  if (config.condition.kind == ConditionKind::caption && !tokenizer) {
     throw Error(file.path, std::string("missing tensor ") + kVocabulary);
   }
-  auto model = std::make_unique<DiffusionModel>(config, std::move(vocabulary), 0);
+  auto model = std::make_unique<DiffusionModel>(config, std::move(tokenizer), 0);
   // The numbers in the file count, not the name: a checkpoint keeps the schedule it was trained
   // with.
   model->schedule_ = std::make_unique<Schedule>(config.schedule, doubles(file.tensors, kAlphaBar),
@@ -104,6 +106,15 @@ std::unique_ptr<DiffusionModel> DiffusionModel::load(const std::string& path, at
 
 at::Device DiffusionModel::device() const { return parameters_.entries().front().tensor.device(); }
 
+void DiffusionModel::make_engine(Precision precision) {
+  engine_.reset();
+  if (DenoiserEngine::serves(device(), precision)) {
+    engine_ = std::make_unique<DenoiserEngine>(*denoiser_, precision);
+  } else if (precision == Precision::int8) {
+    throw Error::usage("--dtype", "int8 needs a processor with AVX512_BF16, and -d cpu");
+  }
+}
+
 std::vector<NamedTensor> DiffusionModel::constants() const {
   std::vector<double> alpha, gamma;
   for (int t = 1; t <= schedule_->timesteps(); ++t) {
@@ -112,8 +123,8 @@ std::vector<NamedTensor> DiffusionModel::constants() const {
   }
   std::vector<NamedTensor> list = {{kAlphaBar, at::tensor(alpha, at::kDouble)},
                                    {kGammaBar, at::tensor(gamma, at::kDouble)}};
-  if (const auto& vocabulary = condition_->vocabulary()) {
-    const Bytes& bytes = vocabulary->serialized();
+  if (const Tokenizer& tokenizer = condition_->tokenizer()) {
+    const Bytes& bytes = tokenizer.serialized();
     at::Tensor tensor = at::empty({static_cast<int64_t>(bytes.size())}, at::kByte);
     std::copy(bytes.begin(), bytes.end(), tensor.data_ptr<uint8_t>());
     list.push_back({kVocabulary, tensor});

@@ -4,7 +4,7 @@
 // File: safetensors of kind "diffusion". Metadata "vq.config" holds the denoiser's and the
 // condition's sizes, schedule, objective, the codec's identity and the suggested sampling settings;
 // tensors "schedule.alpha_bar", "schedule.gamma_bar" (T, double) and, with captions,
-// "condition.vocabulary" (bytes of the SentencePiece model) travel beside the weights.
+// "condition.vocabulary" (bytes of the tokenizer: lib/condition/README.md) travel beside the weights.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,9 @@
 #include "formats/token_grid.h"
 #include "lib/condition/condition.h"
 #include "lib/diffusion/denoiser.h"
+#include "lib/diffusion/engine.h"
 #include "lib/diffusion/schedule.h"
+#include "lib/runtime/device.h"
 #include "lib/weights/model_file.h"
 #include "lib/weights/parameters.h"
 
@@ -37,7 +39,7 @@ struct DiffusionModelConfig {
 class DiffusionModel {
  public:
   // Fresh weights. The denoiser's sizes that follow from the condition are filled in.
-  DiffusionModel(DiffusionModelConfig config, std::optional<Vocabulary> vocabulary, uint64_t seed);
+  DiffusionModel(DiffusionModelConfig config, Tokenizer tokenizer, uint64_t seed);
   static std::unique_ptr<DiffusionModel> load(const std::string& path, at::Device device);
   // As load(), but the weights come from elsewhere in the file (a training state).
   static std::unique_ptr<DiffusionModel> build(const ModelFile& file, const Json& config);
@@ -49,6 +51,12 @@ class DiffusionModel {
   Parameters& parameters() { return parameters_; }
   const std::string& identity() const { return identity_; }  // of the file it was loaded from
   at::Device device() const;
+
+  // Makes sampling fast where it can be (diffusion/engine: bf16 or int8 on a CPU that multiplies
+  // them); its weights are those of this moment. What is sampled then differs by rounding only.
+  // Throws vq::Error (usage) for int8 where there is none.
+  void make_engine(Precision precision);
+  const DenoiserEngine* engine() const { return engine_.get(); }  // null: there is none
 
   // What save() writes beside the weights.
   std::vector<NamedTensor> constants() const;
@@ -63,6 +71,7 @@ class DiffusionModel {
   std::unique_ptr<Condition> condition_;
   std::unique_ptr<Denoiser> denoiser_;
   std::unique_ptr<Schedule> schedule_;
+  std::unique_ptr<DenoiserEngine> engine_;
   std::string identity_;
 };
 

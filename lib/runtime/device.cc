@@ -88,17 +88,22 @@ bool cpu_has_bf16() {
 Precision choose_precision(const std::string& word, at::Device device) {
   if (word == "fp32") return Precision::fp32;
   if (word == "bf16") return Precision::bf16;
+  if (word == "int8") return Precision::int8;
   if (word != "auto")
-    throw Error::usage("--dtype", "'" + word + "' is not one of auto, fp32, bf16");
+    throw Error::usage("--dtype", "'" + word + "' is not one of auto, fp32, bf16, int8");
   if (device.is_cuda()) return Precision::bf16;
   return cpu_has_bf16() ? Precision::bf16 : Precision::fp32;
+}
+
+const char* precision_word(Precision precision) {
+  return precision == Precision::fp32 ? "fp32" : precision == Precision::bf16 ? "bf16" : "int8";
 }
 
 AutocastScope::AutocastScope(at::Device device, Precision precision)
     : type_(device.type()),
       was_enabled_(at::autocast::is_autocast_enabled(type_)),
       was_dtype_(at::autocast::get_autocast_dtype(type_)) {
-  at::autocast::set_autocast_enabled(type_, precision == Precision::bf16);
+  at::autocast::set_autocast_enabled(type_, precision != Precision::fp32);
   at::autocast::set_autocast_dtype(type_, at::kBFloat16);
   at::autocast::increment_nesting();
 }

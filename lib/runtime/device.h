@@ -25,13 +25,16 @@ void set_threads(int threads);
 // True when the CPU multiplies bfloat16 in hardware (AVX512_BF16 or AMX).
 bool cpu_has_bf16();
 
-enum class Precision { fp32, bf16 };
+// int8 is for the engine that samples (diffusion/engine): its matrix products are of 8-bit
+// integers, everything else is as with bf16.
+enum class Precision { fp32, bf16, int8 };
 // "auto": bf16 where the device has it in hardware, else fp32.
 Precision choose_precision(const std::string& word, at::Device device);
+const char* precision_word(Precision precision);
 
-// Within its scope, products and convolutions run in bf16 (LibTorch's autocast); sums, norms and
-// losses stay fp32; with fp32 everything does, also inside a bf16 scope. Scopes nest; leaving one
-// restores what was.
+// Within its scope, products and convolutions run in bf16 (LibTorch's autocast, with int8 too);
+// sums, norms and losses stay fp32; with fp32 everything does, also inside a bf16 scope. Scopes
+// nest; leaving one restores what was.
 class AutocastScope {
  public:
   AutocastScope(at::Device device, Precision precision);

@@ -34,11 +34,33 @@ Features null_features(const DiffusionModel& model, Null null, const at::Tensor&
 
 Guess::Guess(const DiffusionModel& model, const at::Tensor& prepared, const Guidance& guidance,
              Null null, const at::Tensor& negative)
-    : model_(model), guidance_(guidance) {
+    : model_(model), guidance_(guidance), items_(prepared.size(0)) {
   guidance.check();
   if (model.condition().config().kind == ConditionKind::none) guidance_.scale = 1;
   conditioned_ = model.condition()(prepared.to(model.device()));
   if (!guidance_.off()) null_ = null_features(model, null, negative, prepared.size(0));
+  if (model.engine() != nullptr)
+    prepared_ = model.engine()->prepare(guidance_.off() ? conditioned_ : join(conditioned_, null_));
+}
+
+at::Tensor Guess::hidden(const Asked& asked, bool guided) const {
+  const Features features = rows_of(conditioned_, asked.items);
+  const Denoiser& denoiser = model_.denoiser();
+  if (!guided) return denoiser.hidden(asked.tokens, asked.row, features).flatten(0, 1);
+  return denoiser
+      .hidden(at::cat({asked.tokens, asked.tokens}), at::cat({asked.row, asked.row}),
+              join(features, rows_of(null_, asked.items)))
+      .flatten(0, 1);
+}
+
+at::Tensor Guess::hidden_chosen(const Asked& asked, bool guided) const {
+  const DenoiserEngine& engine = *model_.engine();
+  if (!guided)
+    return engine.hidden(asked.tokens, asked.row, prepared_.rows(asked.items), asked.inside);
+  const at::Tensor both = at::cat({asked.items, asked.items + items_});
+  return engine.hidden(at::cat({asked.tokens, asked.tokens}), at::cat({asked.row, asked.row}),
+                       prepared_.rows(both),
+                       at::cat({asked.inside, asked.inside + asked.tokens.numel()}));
 }
 
 Guess::Rows Guess::run(const at::Tensor& x_t, const std::vector<double>& times,
@@ -47,6 +69,7 @@ Guess::Rows Guess::run(const at::Tensor& x_t, const std::vector<double>& times,
   const at::Tensor batch_row = at::floor_divide(chosen, length);
   const auto [running, place] = at::_unique(batch_row, /*sorted=*/true, /*return_inverse=*/true);
   const at::Tensor tokens = x_t.index_select(0, running);
+  const at::Tensor inside = place * length + chosen.remainder(length);
 
   std::vector<int64_t> table(times.size());
   for (size_t i = 0; i < times.size(); ++i) table[i] = model_.schedule().table_row(times[i]);
@@ -64,25 +87,26 @@ Guess::Rows Guess::run(const at::Tensor& x_t, const std::vector<double>& times,
 
   ++calls_;
   Rows rows;
-  const Features features = rows_of(conditioned_, running);
-  rows.conditioned = place * length + chosen.remainder(length);
-  if (!guided) {
-    rows.hidden = model_.denoiser().hidden(tokens, row, features).flatten(0, 1);
-    return rows;
+  const Asked asked{running, tokens, row, inside};
+  if (model_.engine() != nullptr) {
+    rows.hidden = hidden_chosen(asked, guided);
+    rows.conditioned = at::arange(chosen.numel(), chosen.options());
+    if (guided) rows.null = rows.conditioned + chosen.numel();
+  } else {
+    rows.hidden = hidden(asked, guided);
+    rows.conditioned = inside;
+    if (guided) rows.null = inside + tokens.numel();
   }
-  rows.hidden = model_.denoiser()
-                    .hidden(at::cat({tokens, tokens}), at::cat({row, row}),
-                            join(features, rows_of(null_, running)))
-                    .flatten(0, 1);
-  rows.null = rows.conditioned + tokens.numel();
-  rows.scale = at::tensor(scales, at::kDouble).to(x_t.device()).index_select(0, place);
+  if (guided) rows.scale = at::tensor(scales, at::kDouble).to(x_t.device()).index_select(0, place);
   return rows;
 }
 
 Guess::Both Guess::heads(const Rows& rows, int64_t first, int64_t count) const {
   const auto log_p_at = [&](const at::Tensor& numbers) {
     const at::Tensor hidden = rows.hidden.index_select(0, numbers.narrow(0, first, count));
-    return at::log_softmax(model_.denoiser().head(hidden).to(at::kFloat), -1);
+    const at::Tensor logits =
+        model_.engine() != nullptr ? model_.engine()->head(hidden) : model_.denoiser().head(hidden);
+    return at::log_softmax(logits.to(at::kFloat), -1);
   };
   Both both;
   both.conditioned = log_p_at(rows.conditioned);

@@ -3,7 +3,7 @@
 //
 //   x_t     (B, L) int64, K for [mask]
 //   times   B times t shown to the network; its table is read at the nearest trained step
-//   chosen  (N) int64, numbers into the flattened (B, L)
+//   chosen  (N) int64, numbers into the flattened (B, L), ascending
 //   log_p   (N, K) float, rows normalised
 //
 // Rows of the batch where nothing is chosen do not run. Guidance follows each row's share of
@@ -63,12 +63,23 @@ class Guess {
     at::Tensor null;         // (N), undefined where the guidance is off for all
     at::Tensor scale;        // (N) likewise
   };
+  // Batch items that run, and which of their positions are asked for.
+  struct Asked {
+    at::Tensor items;   // (R) numbers of batch items
+    at::Tensor tokens;  // (R, L)
+    at::Tensor row;     // (R) of the timestep tables
+    at::Tensor inside;  // (N) numbers into the flattened tokens
+  };
   Rows run(const at::Tensor& x_t, const std::vector<double>& times, const at::Tensor& chosen) const;
+  at::Tensor hidden(const Asked& asked, bool guided) const;         // all positions
+  at::Tensor hidden_chosen(const Asked& asked, bool guided) const;  // by the model's engine
   Both heads(const Rows& rows, int64_t first, int64_t count) const;
 
   const DiffusionModel& model_;
   Guidance guidance_;
+  int64_t items_;  // B
   Features conditioned_, null_;
+  DenoiserEngine::Prepared prepared_;  // of both, the conditioned first, where there is an engine
   mutable int64_t calls_ = 0;
 };
 

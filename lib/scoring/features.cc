@@ -8,6 +8,7 @@
 #include "formats/error.h"
 #include "lib/codec/pixels.h"
 #include "lib/scoring/inception_file.h"
+#include "lib/scoring/small_classifier.h"
 #include "lib/scoring/squeezenet.h"
 #include "lib/weights/model_file.h"
 
@@ -55,6 +56,37 @@ class SqueezeNetFeatures : public FeatureNetwork {
   at::Device device_;
 };
 
+class SmallFeatures : public FeatureNetwork {
+ public:
+  SmallFeatures(const ModelFile& file, at::Device device)
+      : network_(SmallClassifierConfig::from_json(file.config, file.path), 0),
+        identity_(model_identity(file.tensors)),
+        device_(device) {
+    load_parameters(file, network_.parameters);
+    network_.parameters.set_requires_grad(false);
+    network_.parameters.to(device, at::kFloat);
+  }
+
+  at::Tensor operator()(const at::Tensor& images) const override {
+    const at::NoGradGuard no_grad;
+    return network_.features(resize_images(images.to(device_), size())).to(at::kCPU);
+  }
+  at::Tensor logits(const at::Tensor& features) const override {
+    const at::NoGradGuard no_grad;
+    return network_.logits(features.to(device_)).to(at::kCPU);
+  }
+  int64_t size() const override { return network_.config.image_size; }
+  std::string name() const override {
+    return fmt::format("own {} of {} classes", kSmallClassifier, network_.config.classes.size());
+  }
+  std::string identity() const override { return identity_; }
+
+ private:
+  SmallClassifier network_;
+  std::string identity_;
+  at::Device device_;
+};
+
 class InceptionFeatures : public FeatureNetwork {
  public:
   InceptionFeatures(InceptionFile file, at::Device device, FidMode mode)
@@ -85,7 +117,8 @@ class InceptionFeatures : public FeatureNetwork {
 
 constexpr const char* kNeeded =
     "features come from FID's network (pt_inception-2015-12-05-6726825d.pth, or NVIDIA's "
-    "inception-2015-12-05.pt), a codec (vq-train codec), or a feature network's file";
+    "inception-2015-12-05.pt), a codec (vq-train codec), or a feature network's file (vq-train "
+    "features)";
 
 // A file of tensors that does not say what they are.
 std::unique_ptr<FeatureNetwork> load_others(const std::string& path, at::Device device,
@@ -105,9 +138,11 @@ std::unique_ptr<FeatureNetwork> load_network(const ModelFile& file, at::Device d
   const Json name = file.config.value("architecture", Json());
   const std::string architecture = name.is_string() ? name.get<std::string>() : dump_json(name);
   if (architecture == "squeezenet1.1") return std::make_unique<SqueezeNetFeatures>(file, device);
-  throw Error(file.path, fmt::format("is a feature network '{}', which is not known here; known is "
-                                     "squeezenet1.1",
-                                     architecture));
+  if (architecture == kSmallClassifier) return std::make_unique<SmallFeatures>(file, device);
+  throw Error(file.path,
+              fmt::format("is a feature network '{}', which is not known here; known are "
+                          "{} and squeezenet1.1",
+                          architecture, kSmallClassifier));
 }
 
 }  // namespace

@@ -7,7 +7,8 @@
 //   logits   (B, classes)   of result; undefined where the network knows no classes
 //
 // Three kinds of network: FID's Inception v3 (inception_file.h), a codec's encoder, and a feature
-// network in a file of ours (kind "features"), of which "squeezenet1.1" is known. Numbers taken
+// network in a file of ours (kind "features"), of which "small-classifier" (vq-train features) and
+// "squeezenet1.1" are known. Numbers taken
 // with different networks are not comparable, nor with different preparations, so both go into the
 // result.
 //

@@ -66,13 +66,21 @@ NoisedBatch NoisedRecords::operator()(const std::vector<NoisedRow>& rows) const 
   batch.x_t = corrupt(model_.schedule(), batch.x_0, times, noise);
   const Features features = model_.condition()(prepared(rows).to(device));
   const at::Tensor table_row = at::tensor(table_rows, at::kLong).to(device);
-  batch.hidden = model_.denoiser().hidden(batch.x_t, table_row, features);
+  if (const DenoiserEngine* engine = model_.engine()) {
+    const at::Tensor all = at::arange(batch.x_t.numel(), at::kLong);
+    batch.hidden = engine->hidden(batch.x_t, table_row, engine->prepare(features), all)
+                       .view({batch.x_t.size(0), batch.x_t.size(1), -1});
+  } else {
+    batch.hidden = model_.denoiser().hidden(batch.x_t, table_row, features);
+  }
   return batch;
 }
 
 at::Tensor log_guess(const DiffusionModel& model, const at::Tensor& hidden) {
   const at::NoGradGuard no_grad;
-  return at::log_softmax(model.denoiser().head(hidden).to(at::kDouble), -1);
+  const at::Tensor logits =
+      model.engine() != nullptr ? model.engine()->head(hidden) : model.denoiser().head(hidden);
+  return at::log_softmax(logits.to(at::kDouble), -1);
 }
 
 int64_t rows_at_once(int64_t width) { return std::max<int64_t>(1, kMostNumbers / width); }

@@ -39,10 +39,11 @@ struct SideOptions {
 };
 
 struct SideBatch {
-  std::vector<std::string> keys;      // empty where pictures have no names
-  at::Tensor bytes;                   // (B, size, size, 3) uint8
-  at::Tensor inputs;                  // (B, 3, S, S) float
-  std::vector<std::string> captions;  // one of each picture, where pictures have some; else empty
+  std::vector<std::string> keys;  // empty where pictures have no names
+  at::Tensor bytes;               // (B, size, size, 3) uint8
+  at::Tensor inputs = {};         // (B, 3, S, S) float
+  std::vector<std::string> captions =
+      {};  // one of each picture, where pictures have some; else empty
 
   int64_t count() const;
 };

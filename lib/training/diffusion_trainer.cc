@@ -248,8 +248,8 @@ ConditionConfig condition_for(const TokenSet& set, const std::string& word,
   return config;
 }
 
-std::optional<Vocabulary> vocabulary_for(const TokenSet& set, ConditionConfig& condition,
-                                         int most_pieces, int most_length) {
+Tokenizer vocabulary_for(const TokenSet& set, ConditionConfig& condition, int most_pieces,
+                         int most_length) {
   if (condition.kind != ConditionKind::caption) return std::nullopt;
   std::vector<std::string> all;
   for (const auto& of_record : set.captions)

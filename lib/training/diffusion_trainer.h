@@ -113,7 +113,7 @@ ConditionConfig condition_for(const TokenSet& set, const std::string& word,
                               const TextEncoderConfig& text);
 // Learned from the captions; none when the condition is not a caption. Sets text.length to what the
 // longest needs.
-std::optional<Vocabulary> vocabulary_for(const TokenSet& set, ConditionConfig& condition,
-                                         int most_pieces, int most_length);
+Tokenizer vocabulary_for(const TokenSet& set, ConditionConfig& condition, int most_pieces,
+                         int most_length);
 
 }  // namespace vq

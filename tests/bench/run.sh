@@ -7,9 +7,12 @@ root=$(cd "$here/../.." && pwd)
 usage() {
   cat <<'E'
 usage: sh tests/bench/run.sh [OPTION]... NAME...
+       sh tests/bench/run.sh [OPTION]... tiny|base|large...
 
 Runs the benchmarks named, each tests/bench/NAME.py: ours and a Python peer by turns, and prints a table.
 
+  step             a whole sampling step, network included, beside diffusers, for networks of three sizes;
+                   with the names of sizes instead, for these
   sampling         one sampling step outside the network, beside diffusers
 
   --json FILE      also appends a line of JSON per case to FILE
@@ -24,7 +27,7 @@ fail() {
   exit 1
 }
 
-names= json= repeats= build=$root/build threads=$(nproc 2>/dev/null || echo 1)
+names= sizes= json= repeats= build=$root/build threads=$(nproc 2>/dev/null || echo 1)
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) usage; exit 0 ;;
@@ -37,6 +40,7 @@ while [ $# -gt 0 ]; do
         --build) build=$2 ;;
       esac
       shift 2 ;;
+    tiny | base | large) sizes="$sizes $1"; shift ;;
     *[!a-z_]* | sides) echo "bench: $1: no such option or benchmark; try --help" >&2; exit 2 ;;
     *)
       if [ ! -e "$here/$1.py" ]; then echo "bench: $1: no such benchmark; try --help" >&2; exit 2; fi
@@ -44,6 +48,9 @@ while [ $# -gt 0 ]; do
       shift ;;
   esac
 done
+if [ -n "$sizes" ]; then
+  case " $names " in *" step "*) ;; *) names="$names step" ;; esac
+fi
 if [ -z "$names" ]; then usage >&2; exit 2; fi
 build=$(cd "$build" 2>/dev/null && pwd) || fail "no build tree: sh tests/run.sh --build-only"
 [ -x "$build/tests/sampling_step_bench" ] || fail "$build/tests holds no programs: sh tests/run.sh --build-only"
@@ -106,6 +113,7 @@ fi
 # Threads that wait for work must sleep: the other side is at work meanwhile.
 export OMP_WAIT_POLICY=passive OMP_NUM_THREADS="$threads" TRANSFORMERS_OFFLINE=1 HF_HUB_OFFLINE=1
 for name in $names; do
+  if [ "$name" = step ]; then chosen=$sizes; else chosen=; fi
   peer_python "$here/$name.py" --programs "$build/tests" --threads "$threads" \
-    ${repeats:+--repeats "$repeats"} ${json:+--json "$json"} || fail "$name failed"
+    ${repeats:+--repeats "$repeats"} ${json:+--json "$json"} $chosen || fail "$name failed"
 done

@@ -8,12 +8,14 @@ import subprocess
 import sys
 
 
-def options(name, repeats):
+def options(name, repeats, sizes=()):
     parser = argparse.ArgumentParser(prog=name)
     parser.add_argument("--programs", required=True, help="folder of our programs")
     parser.add_argument("--threads", type=int, default=2, help="of either side")
     parser.add_argument("--repeats", type=int, default=repeats)
     parser.add_argument("--json", help="append one line per case to this file")
+    if sizes:
+        parser.add_argument("sizes", nargs="*", default=sizes, metavar="SIZE", help=", ".join(sizes))
     return parser.parse_args()
 
 
@@ -27,10 +29,17 @@ class Ours:
 
     def __call__(self, *case):
         print(*case, file=self.process.stdin, flush=True)
+        return self.answer()
+
+    def answer(self):
         answer = self.process.stdout.readline()
         if not answer:
             sys.exit(f"{self.process.args[0]} ended early, status {self.process.wait()}")
         return json.loads(answer)
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
 
 
 def median(values):

@@ -89,6 +89,36 @@ TEST(Guess, BothBranchesAreThoseOfTheNetwork) {
                         guide(both.conditioned, both.null, both.scale)));
 }
 
+// With the engine the same rows come by another way: only some batch items, some of their
+// positions, and the null's rows behind the conditioned ones.
+TEST(Guess, TheEngineGuessesTheSame) {
+  if (!DenoiserEngine::serves(at::kCPU, Precision::bf16))
+    GTEST_SKIP() << "this processor has no AVX512_BF16";
+  const auto model = caption_model(), fast = caption_model();
+  fast->make_engine(Precision::bf16);
+  ASSERT_NE(fast->engine(), nullptr);
+  fast->make_engine(Precision::fp32);
+  ASSERT_EQ(fast->engine(), nullptr);
+  fast->make_engine(Precision::bf16);
+
+  const at::Tensor conditions =
+      prepared(*model, {"a red ring", "a blue star", "a green ring and a star"});
+  const at::Tensor x = at::tensor({11, 11, 3, 11, 5, 11, 11, 11, 11, 2, 2, 11}).view({3, 4});
+  Guidance guidance;
+  guidance.scale = 3;
+  for (const bool guided : {false, true}) {
+    const Guidance how = guided ? guidance : Guidance{};
+    const Guess exact(*model, conditions, how, Null::learned, {});
+    const Guess guess(*fast, conditions, how, Null::learned, {});
+    for (const at::Tensor& chosen : {at::tensor({0, 1, 8, 11}), at::arange(12), at::tensor({5})}) {
+      const at::Tensor expected = exact.log_p(x, {4, 4, 9}, chosen);
+      const double error = furthest(guess.log_p(x, {4, 4, 9}, chosen), expected);
+      EXPECT_LT(error, 0.1);
+      EXPECT_GT(furthest(exact.log_p(x, {10, 10, 1}, chosen), expected), 4 * error);
+    }
+  }
+}
+
 TEST(Guess, NoBranchRunsThatIsNotNeeded) {
   const auto model = caption_model();
   const at::Tensor conditions = prepared(*model, {"a red ring", "a blue star"});

@@ -24,8 +24,8 @@ inline DiffusionModelConfig tiny_config(int height, int width, int codes, int ti
 
 inline std::unique_ptr<DiffusionModel> tiny_model(
     DiffusionModelConfig config, uint64_t seed = 1,
-    std::optional<Vocabulary> vocabulary = std::nullopt) {
-  auto model = std::make_unique<DiffusionModel>(std::move(config), std::move(vocabulary), seed);
+    Tokenizer tokenizer = std::nullopt) {
+  auto model = std::make_unique<DiffusionModel>(std::move(config), std::move(tokenizer), seed);
   const at::NoGradGuard no_grad;
   for (const Parameters::Entry& entry : model->parameters().entries()) {
     at::Tensor t = entry.tensor;

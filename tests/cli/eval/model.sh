@@ -6,7 +6,7 @@ expect 0 $command --metrics bits,purity "$FIXTURES/tokens.vqt"
 [ ! -s err ] || fail "says something under --quiet: $(cat err)"
 [ "$(wc -l <out)" = 4 ] || fail "not one line of bits and three of purity: $(cat out)"
 cp out both
-network='"network":"diffusion model","network_id":"[0-9a-f]\{64\}","seed":0}$'
+network='"network":"diffusion model","network_id":"[0-9a-f]\{64\}","seed":0,"dtype":"fp32"}$'
 head -n 1 both | grep -q '^{"metric":"bits","value":[0-9.]*,"error":[0-9.e-]*,"records":12,"draws":4,'"$network" ||
   fail "bits: $(head -n 1 both)"
 # It knows next to nothing: near log2 of its 16 codes, or of those that are left.
@@ -32,6 +32,18 @@ grep -q '"timestep":100,' out || fail "$(cat out)"
 expect 0 $command --metrics bits,purity --table "$FIXTURES/tokens.vqt"
 head -n 1 out | grep -q '^metric  *value  *error  *t  *records  *draws  *positions' || fail "$(cat out)"
 [ "$(wc -l <out)" = 5 ] || fail "$(cat out)"
+
+# A coarser network is nearly as good; a processor that has no such products says so.
+expect 0 $command --metrics bits --dtype bf16 "$FIXTURES/tokens.vqt"
+cat out >coarser
+if $command --metrics bits --dtype int8 "$FIXTURES/tokens.vqt" >out 2>err; then
+  cat out >>coarser
+else
+  [ $? = 2 ] || fail "int8: $(cat err)"
+  grep -q AVX512_BF16 err || fail "int8: $(cat err)"
+fi
+head -n 1 both | cat - coarser |
+  awk -F '[:,]' 'NR == 1 { exact = $4; next } { off = $4 / exact - 1; if (off * off > 0.01 * 0.01) exit 1 }' || fail "bf16 or int8 is far off: $(head -n 1 both; cat coarser)"
 
 # What it has not, or is not: status 1, named.
 try() {

@@ -1,0 +1,199 @@
+#include "lib/diffusion/engine.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+
+#include "lib/runtime/attention_bf16.h"
+#include "lib/runtime/avx512.h"
+#include "lib/runtime/device.h"
+
+namespace vq {
+namespace {
+
+// About as many rows as a step has; the library chooses the weights' layout by it.
+constexpr int64_t kTypicalRows = 1024;
+
+Linear rows_of(const Linear& layer, int64_t from, int64_t to) {
+  Linear part;
+  part.weight = layer.weight.slice(0, from, to);
+  part.bias = layer.bias.slice(0, from, to);
+  return part;
+}
+
+// (R, 2 D) of AdaLN's own product -> gain and shift.
+at::Tensor gain_and_shift(const at::Tensor& both) {
+  const auto parts = both.chunk(2, -1);
+  return at::cat({parts[0] + 1, parts[1]}, -1);
+}
+
+std::vector<int64_t> to_vector(const at::Tensor& numbers) {
+  const at::Tensor dense = numbers.to(at::kLong).contiguous();
+  const int64_t* data = dense.const_data_ptr<int64_t>();
+  return {data, data + dense.numel()};
+}
+
+std::vector<int64_t> even_rows(int64_t items, int64_t each) {
+  std::vector<int64_t> first(items + 1);
+  for (int64_t b = 0; b <= items; ++b) first[b] = b * each;
+  return first;
+}
+
+NormScale halves(const at::Tensor& both, const std::vector<int64_t>& first) {
+  const auto parts = both.chunk(2, -1);
+  return {parts[0].contiguous(), parts[1].contiguous(), first};
+}
+
+}  // namespace
+
+DenoiserEngine::Adaptive::Adaptive(const AdaLayerNorm& norm)
+    : norm(&norm),
+      values(at::empty({norm.table.weight.size(0), norm.linear.weight.size(0)})),
+      known(norm.table.weight.size(0), false) {}
+
+const at::Tensor& DenoiserEngine::Adaptive::with(const std::vector<int64_t>& rows) {
+  for (const int64_t row : rows) {
+    if (known[row]) continue;
+    const at::Tensor number = at::full({1}, row, at::kLong);
+    values[row].copy_(gain_and_shift(norm->vectors(number))[0]);
+    known[row] = true;
+  }
+  return values;
+}
+
+bool DenoiserEngine::serves(at::Device device, Precision precision) {
+  return precision != Precision::fp32 && device.is_cpu() && has_avx512_bf16();
+}
+
+DenoiserEngine::DenoiserEngine(const Denoiser& denoiser, Precision precision)
+    : denoiser_(denoiser), heads_(denoiser.config().heads) {
+  const at::NoGradGuard no_grad;
+  const int64_t width = denoiser.config().width;
+  const auto product = [&](const Linear& layer, double factor = 1, double bias_factor = 1) {
+    return Product(layer, kTypicalRows, precision, factor, bias_factor);
+  };
+  for (const Block& block : denoiser.blocks()) {
+    Layer layer;
+    layer.block = &block;
+    layer.norm_self = Adaptive(block.norm_self);
+    if (layers_.size() + 1 < denoiser.blocks().size()) {
+      layer.qkv = product(block.self.qkv);
+    } else {
+      layer.last_query = product(rows_of(block.self.qkv, 0, width));
+      layer.last_key_value = product(rows_of(block.self.qkv, width, 3 * width));
+    }
+    layer.out = product(block.self.out);
+    if (block.condition == ConditionKind::caption) {
+      layer.norm_cross = Adaptive(block.norm_cross);
+      layer.context = Product(block.cross.key_value, kTypicalRows, Precision::bf16);
+      layer.cross_query = product(block.cross.query);
+      layer.cross_out = product(block.cross.out);
+    }
+    layer.mlp_in = product(block.mlp.in, kGelu2Slope, kGelu2Slope);
+    layer.mlp_out = product(block.mlp.out, 1 / kGelu2Slope);
+    layers_.push_back(std::move(layer));
+  }
+  head_ = Product(denoiser.head_layer(), kTypicalRows, Precision::bf16);
+}
+
+DenoiserEngine::Prepared DenoiserEngine::Prepared::rows(const at::Tensor& numbers) const {
+  const auto pick = [&](const std::vector<at::Tensor>& all) {
+    std::vector<at::Tensor> picked;
+    for (const at::Tensor& t : all) picked.push_back(t.index_select(0, numbers));
+    return picked;
+  };
+  return {pick(key_value), pick(label_norm)};
+}
+
+DenoiserEngine::Prepared DenoiserEngine::prepare(const Features& features) const {
+  const at::NoGradGuard no_grad;
+  const AutocastScope whole(at::kCPU, Precision::fp32);
+  Prepared prepared;
+  for (const Layer& layer : layers_) {
+    if (layer.block->condition == ConditionKind::caption)
+      prepared.key_value.push_back(layer.context(features.context.to(at::kBFloat16)));
+    if (layer.block->condition == ConditionKind::label)
+      prepared.label_norm.push_back(
+          gain_and_shift(layer.block->norm_label.vectors(features.label)));
+  }
+  return prepared;
+}
+
+NormScale DenoiserEngine::time_scale(Adaptive& adaptive, const Step& step) const {
+  const at::Tensor& values = adaptive.with(step.table);
+  const bool alike = std::equal(step.table.begin() + 1, step.table.end(), step.table.begin());
+  if (alike) return halves(values.narrow(0, step.table[0], 1), {0, step.x.size(0)});
+  return halves(values.index_select(0, at::tensor(step.table, at::kLong)), step.first);
+}
+
+at::Tensor DenoiserEngine::self(Layer& layer, Step& step, const at::Tensor& delta) const {
+  const int64_t width = step.x.size(1), items = static_cast<int64_t>(step.table.size());
+  const at::Tensor normed = add_norm_bf16(step.x, delta, time_scale(layer.norm_self, step));
+  const at::Tensor qkv = layer.qkv(normed);
+  const at::Tensor by_item = qkv.view({items, -1, 3 * width});
+  return layer.out(attention_bf16(qkv.narrow(1, 0, width), step.first,
+                                  by_item.narrow(2, width, width),
+                                  by_item.narrow(2, 2 * width, width), heads_));
+}
+
+// From here on only the chosen rows go on.
+at::Tensor DenoiserEngine::last_self(Layer& layer, Step& step, const at::Tensor& delta,
+                                     const at::Tensor& chosen) const {
+  const int64_t width = step.x.size(1), items = static_cast<int64_t>(step.table.size());
+  const at::Tensor normed = add_norm_bf16(step.x, delta, time_scale(layer.norm_self, step));
+  const at::Tensor key_value = layer.last_key_value(normed).view({items, -1, 2 * width});
+  const std::vector<int64_t> rows = to_vector(chosen);
+  for (int64_t& first : step.first)
+    first = std::lower_bound(rows.begin(), rows.end(), first) - rows.begin();
+  step.x = step.x.index_select(0, chosen);
+  const at::Tensor query = layer.last_query(normed.index_select(0, chosen));
+  return layer.out(attention_bf16(query, step.first, key_value.narrow(2, 0, width),
+                                  key_value.narrow(2, width, width), heads_));
+}
+
+at::Tensor DenoiserEngine::cross(Layer& layer, size_t number, Step& step, const at::Tensor& delta,
+                                 const Prepared& features) const {
+  const int64_t width = step.x.size(1);
+  const at::Tensor normed = add_norm_bf16(step.x, delta, time_scale(layer.norm_cross, step));
+  const at::Tensor& key_value = features.key_value[number];
+  return layer.cross_out(attention_bf16(layer.cross_query(normed), step.first,
+                                        key_value.narrow(2, 0, width),
+                                        key_value.narrow(2, width, width), heads_));
+}
+
+at::Tensor DenoiserEngine::mlp(const Layer& layer, size_t number, Step& step,
+                               const at::Tensor& delta, const Prepared& features) const {
+  const LayerNorm& norm = layer.block->norm_mlp;
+  const NormScale scale =
+      layer.block->condition == ConditionKind::label
+          ? halves(features.label_norm[number], step.first)
+          : NormScale{norm.weight.unsqueeze(0), norm.bias.unsqueeze(0), {0, step.x.size(0)}};
+  return layer.mlp_out(layer.mlp_in.activated(add_norm_bf16(step.x, delta, scale)));
+}
+
+at::Tensor DenoiserEngine::hidden(const at::Tensor& x_t, const at::Tensor& row,
+                                  const Prepared& features, const at::Tensor& chosen) const {
+  const at::NoGradGuard no_grad;
+  const AutocastScope whole(at::kCPU, Precision::fp32);
+  Step step{denoiser_.embedded(x_t).flatten(0, 1), even_rows(x_t.size(0), x_t.size(1)),
+            to_vector(row)};
+  at::Tensor delta;
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    Layer& layer = layers_[i];
+    delta =
+        i + 1 < layers_.size() ? self(layer, step, delta) : last_self(layer, step, delta, chosen);
+    if (layer.block->condition == ConditionKind::caption)
+      delta = cross(layer, i, step, delta, features);
+    delta = mlp(layer, i, step, delta, features);
+  }
+  return step.x + delta;
+}
+
+at::Tensor DenoiserEngine::head(const at::Tensor& hidden_rows) const {
+  const at::NoGradGuard no_grad;
+  const AutocastScope whole(at::kCPU, Precision::fp32);
+  return head_(denoiser_.head_norm()(hidden_rows).to(at::kBFloat16)).to(at::kFloat);
+}
+
+}  // namespace vq

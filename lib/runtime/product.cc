@@ -1,0 +1,90 @@
+#include "lib/runtime/product.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "lib/runtime/int8.h"
+
+namespace vq {
+namespace {
+
+// LibTorch's own way to oneDNN's prepared weights. They have no C++ name; a build of it may come
+// without them.
+using Pack = at::Tensor(const at::Tensor&, std::optional<c10::SymInt>);
+using Run = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+                       std::string_view, c10::List<std::optional<at::Scalar>>,
+                       std::optional<std::string_view>);
+
+template <class Signature>
+std::optional<c10::TypedOperatorHandle<Signature>> find(const char* name) {
+  const auto found = c10::Dispatcher::singleton().findSchema({name, ""});
+  if (!found) return std::nullopt;
+  return found->typed<Signature>();
+}
+
+const auto& pack_operator() {
+  static const auto found = find<Pack>("mkldnn::_reorder_linear_weight");
+  return found;
+}
+
+const auto& run_operator() {
+  static const auto found = find<Run>("mkldnn::_linear_pointwise");
+  return found;
+}
+
+at::Tensor run(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+               const char* activation) {
+  const auto product = [&](const at::Tensor& rows) {
+    return run_operator()->call(rows, weight, bias, activation,
+                                c10::List<std::optional<at::Scalar>>(), std::nullopt);
+  };
+  if (x.numel() != x.size(-1)) return product(x);
+  // A single row takes another way through the library, and rounds differently.
+  const at::Tensor two = product(x.reshape({1, -1}).expand({2, -1}).contiguous());
+  std::vector<int64_t> shape = x.sizes().vec();
+  shape.back() = two.size(1);
+  return two.narrow(0, 0, 1).view(shape);
+}
+
+}  // namespace
+
+Product::Product(const Linear& layer, int64_t rows, Precision precision, double weight_factor,
+                 double bias_factor) {
+  const auto times = [](const at::Tensor& t, double factor) {
+    return factor == 1 ? t : t * factor;
+  };
+  weight_ = times(layer.weight, weight_factor).to(at::kBFloat16);
+  bias_ = times(layer.bias, bias_factor);
+  if (precision == Precision::int8) {
+    const RoundedRows rounded = round_rows(weight_);
+    weight_ = rounded.values, scale_ = rounded.scale, bias_ = bias_.contiguous();
+    return;
+  }
+  bias_ = bias_.to(at::kBFloat16);
+  packed_ = weight_.is_cpu() && pack_operator() && run_operator();
+  if (packed_) weight_ = pack_operator()->call(weight_, c10::SymInt(rows));
+}
+
+at::Tensor Product::sums_of_rounded(const at::Tensor& x, bool swish) const {
+  const RoundedRows rows = round_rows(x.reshape({-1, x.size(-1)}));
+  const at::Tensor sums = at::_int_mm(rows.values, weight_.t());
+  std::vector<int64_t> shape = x.sizes().vec();
+  shape.back() = sums.size(1);
+  return scaled_sums(sums, rows.scale, scale_, bias_, swish).view(shape);
+}
+
+at::Tensor Product::operator()(const at::Tensor& x) const {
+  if (scale_.defined()) return sums_of_rounded(x, false);
+  return packed_ ? run(x, weight_, bias_, "none") : at::linear(x, weight_, bias_);
+}
+
+at::Tensor Product::activated(const at::Tensor& x) const {
+  if (scale_.defined()) return sums_of_rounded(x, true);
+  return packed_ ? run(x, weight_, bias_, "swish") : at::silu(at::linear(x, weight_, bias_));
+}
+
+}  // namespace vq

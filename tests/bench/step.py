@@ -1,0 +1,107 @@
+"""A whole sampling step, network included: ours beside diffusers' VQ-Diffusion, turn by turn in one run.
+
+Random weights of three sizes; see README.md here. The peer is Transformer2DModel as the released model has it, called
+on both guidance branches at once, then guidance, truncate and step as its pipeline does them.
+"""
+
+import os
+import resource
+import sys
+import time
+
+import diffusers
+import torch
+from diffusers import Transformer2DModel, VQDiffusionScheduler
+from diffusers.pipelines.deprecated.vq_diffusion.pipeline_vq_diffusion import VQDiffusionPipeline
+
+import sides
+
+TIMESTEPS, GUIDANCE, TOP_P = 100, 5.0, 0.86
+# layers, heads, width of a head, side of the grid, codes
+SIZES = {"tiny": (8, 8, 32, 16, 1024), "base": (19, 16, 64, 32, 2887), "large": (36, 16, 88, 32, 4096)}
+# (size, batch): fewer where a step takes long
+BATCHES = {"tiny": (1, 4), "base": (1, 4), "large": (1,)}
+T = 50
+
+
+class Peer:
+    def __init__(self, size, dtype):
+        layers, heads, width, side, codes = SIZES[size]
+        self.codes, self.length, self.dtype = codes, side * side, dtype
+        torch.set_default_dtype(dtype)  # so that fp32 weights never exist beside bf16 ones
+        self.network = Transformer2DModel(
+            num_attention_heads=heads, attention_head_dim=width, num_layers=layers, attention_bias=True,
+            cross_attention_dim=512, num_vector_embeds=codes + 1, sample_size=side, num_embeds_ada_norm=TIMESTEPS,
+            activation_fn="geglu-approximate", norm_type="ada_norm").eval()
+        torch.set_default_dtype(torch.float32)
+        self.scheduler = VQDiffusionScheduler(num_vec_classes=codes + 1, num_train_timesteps=TIMESTEPS)
+        self.scheduler.set_timesteps(TIMESTEPS)
+        self.noise = torch.Generator().manual_seed(1)
+
+    def __call__(self, batch, t):
+        share = self.scheduler.log_cumprod_ct[t].exp()
+        grid = torch.randint(self.codes, (batch, self.length))
+        grid = grid.masked_fill(torch.rand(batch, self.length) < share, self.codes)
+        text = torch.randn(2 * batch, 77, 512, dtype=self.dtype)
+        began = time.perf_counter()
+        output = self.network(torch.cat([grid] * 2), encoder_hidden_states=text, timestep=torch.tensor(t)).sample
+        network = time.perf_counter() - began
+        null, conditioned = output.chunk(2)
+        guess = null + GUIDANCE * (conditioned - null)
+        guess -= guess.logsumexp(dim=1, keepdim=True)
+        guess = VQDiffusionPipeline.truncate(None, guess, TOP_P).clamp(-70)
+        self.scheduler.step(guess, timestep=torch.tensor(t), sample=grid, generator=self.noise)
+        return {"ms": 1000 * (time.perf_counter() - began), "network_ms": 1000 * network}
+
+
+# Both sides in bf16; and each as it is used: theirs in fp32, ours in what --dtype auto takes.
+PAIRS = [("bf16", "bf16"), ("fp32", "auto")]
+
+
+def measure(options, size, pair, rows, records):
+    theirs, mine = pair
+    ours = sides.Ours(os.path.join(options.programs, "denoiser_step_bench"), options.threads, size, mine)
+    ready = ours.answer()
+    peer = Peer(size, torch.bfloat16 if theirs == "bf16" else torch.float32)
+    for batch in BATCHES[size]:
+        runs = {"peer": [], "ours": []}
+        for turn in range(options.repeats + 1):
+            peer_run, our_run = peer(batch, T), ours(batch, T)
+            if turn > 0:  # neither side's first step counts
+                runs["peer"].append(peer_run)
+                runs["ours"].append(our_run)
+        of = lambda side, what: sides.median([run[what] for run in runs[side]])
+        ratio = of("peer", "ms") / of("ours", "ms")
+        rows.append([size, theirs, mine, batch, of("peer", "network_ms"), of("peer", "ms"), of("ours", "network_ms"),
+                     of("ours", "ms"), ratio])
+        for part, key in (("step", "ms"), ("network", "network_ms")):
+            records.append({"bench": "step", "size": size, "device": "cpu", "dtype_peer": theirs, "dtype_ours": mine,
+                            "batch": batch, "part": part, "peer_s": of("peer", key) / 1000,
+                            "ours_s": of("ours", key) / 1000, "ratio": of("peer", key) / of("ours", key),
+                            "threads": options.threads, "repeats": options.repeats, "weights": ready["weights"],
+                            "ours_peak_mib": runs["ours"][-1]["peak_mib"],
+                            "peer_peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                            "peer": f"diffusers {diffusers.__version__}", "torch": torch.__version__,
+                            "processor": sides.processor()})
+    ours.end()
+
+
+def main():
+    options = sides.options("step", repeats=5, sizes=list(SIZES))
+    torch.set_num_threads(options.threads)
+    torch.set_grad_enabled(False)
+    torch.manual_seed(1)
+    print(f"one sampling step at t = {T}, guidance {GUIDANCE:g}, top-p {TOP_P}, {options.threads} threads, medians of "
+          f"{options.repeats}, milliseconds")
+    print(f"{sides.processor()}; diffusers {diffusers.__version__}, torch {torch.__version__}\n", flush=True)
+    rows, records = [], []
+    for size in options.sizes:
+        for pair in PAIRS:
+            print(f"{size}, {pair[0]} beside {pair[1]}", file=sys.stderr, flush=True)
+            measure(options, size, pair, rows, records)
+    sides.print_table(["size", "theirs", "ours", "batch", "peer's network", "peer", "our network", "ours", "ratio"], rows)
+    sides.append_json(options.json, records)
+
+
+if __name__ == "__main__":
+    main()
