@@ -32,17 +32,18 @@ std::vector<int> parse_times(const std::string& text) {
 }  // namespace
 
 void check_eval_model(const cli::Context& context, const EvalArgs& args) {
-  for (const char* name : {"network", "size", "resize", "max-bad"}) {
+  for (const char* name : {"network", "size", "resize", "max-bad", "fid-mode", "save-stats",
+                           "sample", "neighbours", "components", "clip", "clip-merges"}) {
     if (context.parsed.has(name)) {
       throw Error::usage(std::string("--") + name, "says nothing about a model and its tokens",
-                         "it is for the metrics fid and recon");
+                         "it is for metrics that judge pictures");
     }
   }
-  for (const char* metric : {"fid", "recon"}) {
-    if (args.wants(metric)) {
-      throw Error::usage(
-          "--metrics", "bits and purity judge a model, " + std::string(metric) + " judges pictures",
-          "ask for them one after the other");
+  for (const std::string& metric : args.metrics) {
+    if (metric != "bits" && metric != "purity") {
+      throw Error::usage("--metrics",
+                         "bits and purity judge a model, " + metric + " judges pictures",
+                         "ask for them one after the other");
     }
   }
   if (context.parsed.has("draws") && !args.wants("bits")) {

@@ -13,7 +13,7 @@
 namespace vq {
 namespace {
 
-constexpr int64_t kFewPictures = 2048;
+constexpr int64_t kFewPictures = 2048, kPapersPictures = 10000;
 constexpr int kSizeWithoutNetwork = 256;
 
 void load(const EvalArgs& args, EvaluationOptions& run) {
@@ -24,28 +24,38 @@ void load(const EvalArgs& args, EvaluationOptions& run) {
     run.codec = std::move(codec);
   }
   if (!args.network.empty()) {
-    run.network = load_features(args.network, device);
+    run.network = load_features(args.network, device, fid_mode_from_word(args.fid_mode));
   } else if (run.codec != nullptr) {
     run.network = codec_features(run.codec);
   }
 }
 
-// An explicit size, else what the codec works on or the network looks at.
+// An explicit size, else what the codec works on or the network looks at; 0: the network sees
+// pictures as they are.
 int picture_size(const EvalArgs& args, const EvaluationOptions& run, bool reconstructs) {
   if (args.size > 0) return args.size;
   if (reconstructs) return static_cast<int>(run.codec->config().image_size);
+  const bool pairs = args.wants("recon");
+  if (run.network != nullptr && run.network->fits_pictures()) {
+    return pairs ? kSizeWithoutNetwork : 0;
+  }
   return run.network != nullptr ? static_cast<int>(run.network->size()) : kSizeWithoutNetwork;
 }
 
 SideOptions side_options(const EvalArgs& args, const EvaluationOptions& run, bool reconstructs,
                          int64_t& bad) {
-  SideOptions options{picture_size(args, run, reconstructs),
-                      resize_from_word(args.resize),
-                      args.batch,
-                      args.threads,
-                      run.codec,
-                      args.model,
-                      {}};
+  SideOptions options;
+  options.size = picture_size(args, run, reconstructs);
+  options.resize = resize_from_word(args.resize);
+  options.batch = args.batch;
+  options.threads = args.threads;
+  options.codec = run.codec;
+  options.codec_path = args.model;
+  if (run.network != nullptr && run.network->fits_pictures()) {
+    options.prepare = [&network = *run.network](const Image& picture) {
+      return network.prepare(picture);
+    };
+  }
   if (reconstructs) run.codec->grid_side(options.size);  // an unfit --size before any work
   options.on_bad = [&bad, max = args.max_bad](const Error& error) {
     if (++bad > max) throw error;
@@ -55,12 +65,66 @@ SideOptions side_options(const EvalArgs& args, const EvaluationOptions& run, boo
 }
 
 void warn(const Json& line) {
-  const int64_t real = line["real"], fake = line["fake"];
-  if (line["metric"] != "fid" || std::min(real, fake) >= kFewPictures) return;
-  cli::note(
-      fmt::format("fid of {} and {} pictures: under {} it is mostly bias; compare it at "
-                  "equal counts only",
-                  real, fake, kFewPictures));
+  if (line["metric"] != "fid") return;
+  const auto count = [&](const char* side) {
+    return line[side].is_null() ? 0 : line[side].get<int64_t>();
+  };
+  const int64_t real = count("real"), fake = count("fake");
+  int64_t fewest = real > 0 ? std::min(real, fake) : fake;
+  if (fake == 0) fewest = real;
+  const std::string counts = fmt::format(
+      "fid of {} and {} pictures: ", real > 0 ? std::to_string(real) : "an unknown number of",
+      fake > 0 ? std::to_string(fake) : "an unknown number of");
+  if (fewest < kFewPictures) {
+    cli::note(counts + fmt::format("under {} it is mostly bias; compare it at equal counts only",
+                                   kFewPictures));
+  } else if (fewest < kPapersPictures) {
+    cli::note(counts + fmt::format("under {} its bias is larger than most differences; compare it "
+                                   "at equal counts only",
+                                   kPapersPictures));
+  }
+}
+
+// The sides, opened, and what is measured of them.
+struct Opened {
+  EvaluationOptions run;
+  std::unique_ptr<Side> real, fake;
+  int64_t bad = 0;
+  SideOptions options;
+
+  Opened(const cli::Context& context, const EvalArgs& args);
+  uint64_t total() const;  // pictures to be read; 0: not known
+  void tell_skipped() const {
+    if (bad > 0) cli::note(fmt::format("{} pictures skipped", bad));
+  }
+};
+
+Opened::Opened(const cli::Context& context, const EvalArgs& args) {
+  const auto& operands = context.operands;
+  run.metrics = args.metrics;
+  run.seed = static_cast<uint64_t>(args.seed);
+  run.keep = args.sample;
+  run.neighbours = args.neighbours;
+  run.components = args.components;
+  load(args, run);
+  if (context.parsed.has("fid-mode") && (run.network == nullptr || !run.network->standard())) {
+    throw Error::usage("--fid-mode", "says nothing about this network, which has one way only");
+  }
+  options = side_options(args, run, args.save_stats.empty() && operands.size() == 1, bad);
+  real = open_side(operands[0], options);
+  if (operands.size() == 2) fake = open_side(operands[1], options);
+}
+
+// A side of statistics has nothing to be read.
+uint64_t Opened::total() const {
+  const Side& other = fake != nullptr ? *fake : *real;
+  int64_t sum = 0;
+  for (const Side* side : {static_cast<const Side*>(real.get()), &other}) {
+    if (side->saved() != nullptr) continue;
+    if (side->total() == 0) return 0;
+    sum += side->total();
+  }
+  return static_cast<uint64_t>(sum);
 }
 
 }  // namespace
@@ -73,12 +137,29 @@ void check_eval_pictures(const cli::Context& context, const EvalArgs& args) {
                          "it is for the metrics bits and purity");
     }
   }
+  for (const char* name : {"clip", "clip-merges"}) {
+    if (context.parsed.has(name)) {
+      throw Error::usage(std::string("--") + name, "is for the metric clip");
+    }
+  }
   if (operands.size() > 2) throw Error::usage(operands[2], "one operand too many");
-  if (args.model.empty() && args.network.empty() && (args.wants("fid") || operands.size() == 1)) {
+  const bool saves = context.parsed.has("save-stats");
+  const bool only_recon = args.metrics == std::vector<std::string>{"recon"};
+  if (args.model.empty() && args.network.empty() &&
+      (!only_recon || saves || operands.size() == 1)) {
     throw Error::usage("", "neither --model nor --network was given",
                        "features come from a codec or from a feature network");
   }
-  if (operands.size() == 1 && args.model.empty()) {
+  if (saves) {
+    if (operands.size() != 1) {
+      throw Error::usage("--save-stats", "takes one set of pictures, which it describes");
+    }
+    for (const char* name : {"metrics", "table", "output"}) {
+      if (!context.parsed.has(name)) continue;
+      throw Error::usage(std::string("--") + name, "does nothing with --save-stats",
+                         "it keeps what every metric needs");
+    }
+  } else if (operands.size() == 1 && args.model.empty()) {
     throw Error::usage("", "one set of pictures and no --model to reconstruct it with",
                        "give REAL and FAKE, or a codec");
   }
@@ -88,26 +169,24 @@ void check_eval_pictures(const cli::Context& context, const EvalArgs& args) {
 }
 
 std::vector<Json> eval_pictures(const cli::Context& context, const EvalArgs& args) {
-  const auto& operands = context.operands;
-  EvaluationOptions run;
-  run.metrics = args.metrics;
-  run.seed = static_cast<uint64_t>(args.seed);
-  load(args, run);
-  int64_t bad = 0;
-  const SideOptions options = side_options(args, run, operands.size() == 1, bad);
-  const auto real = open_side(operands[0], options);
-  std::unique_ptr<Side> fake;
-  if (operands.size() == 2) fake = open_side(operands[1], options);
-
-  const int64_t other_total = fake != nullptr ? fake->total() : real->total();
-  const bool known = real->total() > 0 && other_total > 0;
-  cli::Progress progress(context.common, "pictures", known ? real->total() + other_total : 0);
-  run.on_progress = [&progress](int64_t done) { progress.update(static_cast<uint64_t>(done)); };
-  const std::vector<Json> lines = evaluate(*real, fake.get(), run);
+  Opened opened(context, args);
+  cli::Progress progress(context.common, "pictures", opened.total());
+  opened.run.on_progress = [&](int64_t done) { progress.update(static_cast<uint64_t>(done)); };
+  const std::vector<Json> lines = evaluate(*opened.real, opened.fake.get(), opened.run);
   progress.finish();
   for (const Json& line : lines) warn(line);
-  if (bad > 0) cli::note(fmt::format("{} pictures skipped", bad));
+  opened.tell_skipped();
   return lines;
+}
+
+void save_statistics(const cli::Context& context, const EvalArgs& args, Output output) {
+  Opened opened(context, args);
+  cli::Progress progress(context.common, "pictures", opened.total() / 2);
+  opened.run.on_progress = [&](int64_t done) { progress.update(static_cast<uint64_t>(done)); };
+  const SavedStatistics saved = measure_side(*opened.real, opened.run);
+  progress.finish();
+  write_statistics(std::move(output), saved);
+  opened.tell_skipped();
 }
 
 }  // namespace vq

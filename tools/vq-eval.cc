@@ -20,16 +20,24 @@ const vq::cli::Command command = {
     .name = "vq-eval",
     .summary = "Judge pictures, or a diffusion model, by numbers.",
     .usage = {"[options] -m CODEC|--network FILE REAL FAKE", "[options] -m CODEC REAL",
+              "--save-stats FILE.npz -m CODEC|--network FILE REAL",
+              "--metrics clip --clip FILE --clip-merges FILE [options] PICTURES",
+              "--metrics usage TOKENS...",
               "--metrics bits,purity [options] -m MODEL TOKENS...",
               "--plot FILE.png [-x FIELD] [options] [LINES...]"},
     .example = "vq-sample -m bird.safetensors -n 2048 | vq-eval -m codec.safetensors photos/ -",
     .options = {
         {.name = "metrics", .value = "LIST", .help = "what to measure",
-         .target = &args.metrics, .choices = {"fid", "recon", "bits", "purity"},
+         .target = &args.metrics, .choices = {"fid", "kid", "is", "prdc", "qs", "ds", "recon", "clip", "usage", "bits",
+                                             "purity"},
          .more = "fid is the Frechet distance between the Gaussians fitted to the features of both "
-                 "sets; lower is nearer. recon is the mean peak signal to noise ratio in dB "
-                 "between pictures of the same key, or of the same place where a stream has no "
-                 "keys. "
+                 "sets, kid their distance by a kernel; lower is nearer. is, the inception score, "
+                 "is of FAKE alone. prdc is precision, recall, density and coverage. qs is how "
+                 "typical of REAL a picture of FAKE is, ds whether all kinds of REAL are there. "
+                 "recon is the mean peak signal to noise ratio in dB, and the structural "
+                 "similarity, between pictures of the same key, or of the same place where a "
+                 "stream has no keys. clip is how well the pictures of one set show what their "
+                 "captions say. usage is how many codes token grids use. "
                  "Without FAKE the codec's reconstructions of REAL take its place. "
                  "bits is the variational bound of TOKENS under a diffusion model, in bits a "
                  "token; lower is better. purity is how the model's certainty goes with its being "
@@ -39,9 +47,34 @@ const vq::cli::Command command = {
          .target = &args.model, .more = "A codec also turns token grids into pictures."},
         {.name = "network", .value = "FILE", .help = "take the features from this network instead",
          .target = &args.network,
-         .more = "A codec, or a feature network in a safetensors file. Numbers taken with "
-                 "different networks cannot be compared; the output names the network and its "
-                 "hash."},
+         .more = "FID's own (pt_inception-2015-12-05-6726825d.pth, or NVIDIA's "
+                 "inception-2015-12-05.pt), a codec, or a feature network in a safetensors file. "
+                 "None comes with this toolkit. Numbers taken with different networks cannot be "
+                 "compared; the output names the network and its hash."},
+        {.name = "fid-mode", .value = "MODE", .help = "how pictures become FID's network's input",
+         .target = &args.fid_mode, .choices = {"clean", "pytorch", "tensorflow"},
+         .more = "As clean-fid, pytorch-fid or the first FID's program and torch-fidelity have "
+                 "it. Numbers of different modes cannot be compared."},
+        {.name = "save-stats", .value = "FILE",
+         .help = "describe REAL in this file, which can take its place later",
+         .target = &args.save_stats,
+         .more = "An archive of NumPy (.npz) with mu and sigma, which other programs read too. "
+                 "Theirs can be given as a side, pytorch-fid's and ADM's among them."},
+        {.name = "sample", .value = "N",
+         .help = "feature vectors of each side that kid, prdc, qs and ds are taken from",
+         .target = &args.sample, .min = 2, .max = 1000000},
+        {.name = "neighbours", .value = "K", .help = "prdc, qs: how many nearest ones count",
+         .target = &args.neighbours, .min = 1, .max = 1000},
+        {.name = "components", .value = "M", .help = "qs, ds: normal distributions in the mixture",
+         .target = &args.components, .min = 1, .max = 1000},
+        {.name = "clip", .value = "FILE", .help = "clip: the weights of CLIP's two towers",
+         .target = &args.clip,
+         .more = "OpenAI's ViT-B-32.pt, or model.safetensors of Hugging Face's "
+                 "openai/clip-vit-base-patch32."},
+        {.name = "clip-merges", .value = "FILE", .help = "clip: the merges of its tokenizer",
+         .target = &args.clip_merges,
+         .more = "merges.txt, bpe_simple_vocab_16e6.txt.gz, or a folder with merges.txt and "
+                 "vocab.json."},
         {.letter = 'o', .name = "output", .value = "FILE",
          .help = "where the numbers go, - is standard output", .target = &args.output},
         {.name = "table", .help = "a table for people instead of JSON lines",
@@ -124,6 +157,18 @@ void write_results(const std::vector<vq::Json>& lines, vq::Output output) {
   writer.close();
 }
 
+// Who measures what was asked.
+struct Judge {
+  void (*check)(const vq::cli::Context&, const vq::EvalArgs&);
+  std::vector<vq::Json> (*measure)(const vq::cli::Context&, const vq::EvalArgs&);
+};
+Judge judge_of() {
+  if (args.wants("bits") || args.wants("purity")) return {vq::check_eval_model, vq::eval_model};
+  if (args.wants("usage")) return {vq::check_eval_usage, vq::eval_usage};
+  if (args.wants("clip")) return {vq::check_eval_clip, vq::eval_clip};
+  return {vq::check_eval_pictures, vq::eval_pictures};
+}
+
 int evaluate(const vq::cli::Context& context) {
   if (context.parsed.has("plot")) {
     vq::check_eval_plot(context, args);
@@ -131,13 +176,18 @@ int evaluate(const vq::cli::Context& context) {
     return 0;
   }
   check_measures(context);
-  const bool judges_model = args.wants("bits") || args.wants("purity");
-  (judges_model ? vq::check_eval_model : vq::check_eval_pictures)(context, args);
+  const Judge judge = judge_of();
+  judge.check(context, args);
+  if (!args.save_stats.empty()) {
+    vq::Output file = vq::Output::open(args.save_stats, args.force);
+    vq::set_threads(args.threads);
+    vq::save_statistics(context, args, std::move(file));
+    return 0;
+  }
   // First of all: an existing file is refused before the work and not after it.
   vq::Output output = vq::Output::open(args.output, args.force);
   vq::set_threads(args.threads);
-  const auto measure = judges_model ? vq::eval_model : vq::eval_pictures;
-  write_results(measure(context, args), std::move(output));
+  write_results(judge.measure(context, args), std::move(output));
   return 0;
 }
 

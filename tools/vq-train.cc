@@ -1,15 +1,19 @@
-// vq-train: pictures in, a codec out; or token grids in, a diffusion model out.
+// vq-train: pictures in, a codec out; token grids in, a diffusion model out; labelled pictures in,
+// a feature network out.
 
 #include "lib/runtime/device.h"
 #include "tools/cli/run.h"
 #include "tools/train_codec.h"
 #include "tools/train_diffusion.h"
+#include "tools/train_features.h"
 
 int main(int argc, char** argv) {
   const std::vector<vq::cli::Verb> verbs = {
       {"codec", &vq::train_codec_command, vq::train_codec},
-      {"diffusion", &vq::train_diffusion_command, vq::train_diffusion}};
+      {"diffusion", &vq::train_diffusion_command, vq::train_diffusion},
+      {"features", &vq::train_features_command, vq::train_features}};
   return vq::cli::run_verbs("vq-train",
-                            "Train a codec on pictures, or a diffusion model on token grids.",
+                            "Train a codec on pictures, a diffusion model on token grids, or a "
+                            "feature network on labelled pictures.",
                             verbs, argc, argv, vq::describe_torch_exception);
 }

@@ -56,6 +56,8 @@ class TrainingPictures {
   explicit TrainingPictures(at::Tensor bytes);
 
   int64_t count() const { return static_cast<int64_t>(order_.size()); }
+  // The place of a picture among those that were given: bad ones are left out of the numbering.
+  int64_t source(int64_t picture) const { return order_[static_cast<size_t>(picture)]; }
   bool in_memory() const { return bytes_.defined(); }
   const std::vector<BadPicture>& bad() const { return bad_; }
 

@@ -15,7 +15,6 @@ namespace vq {
 namespace {
 
 constexpr int64_t kBlock = 256;
-constexpr int64_t kSample = 2048;
 // Eigenvalues below this part of the largest are rounding noise of a singular matrix.
 constexpr double kRelativeZero = 1e-12;
 
@@ -59,14 +58,14 @@ void check_pair(const FeatureStatistics& a, const FeatureStatistics& b) {
 
 }  // namespace
 
-FeatureAccumulator::FeatureAccumulator(uint64_t seed) : seed_(seed) {}
+FeatureAccumulator::FeatureAccumulator(uint64_t seed, int64_t keep) : seed_(seed), room_(keep) {}
 
 void FeatureAccumulator::start(int64_t width) {
   const auto options = at::TensorOptions(at::kDouble);
   block_ = at::empty({kBlock, width}, options);
   sum_ = at::zeros({width}, options);
   products_ = at::zeros({width, width}, options);
-  sample_ = at::empty({kSample, width}, at::kFloat);
+  sample_ = at::empty({0, width}, at::kFloat);
 }
 
 void FeatureAccumulator::add(const at::Tensor& features) {
@@ -90,16 +89,25 @@ void FeatureAccumulator::add(const at::Tensor& features) {
   }
 }
 
+void FeatureAccumulator::make_room(int64_t rows) {
+  const int64_t there = sample_.size(0);
+  if (rows <= there) return;
+  const at::Tensor larger = at::empty({std::min(room_, 2 * rows), sample_.size(1)}, at::kFloat);
+  larger.narrow(0, 0, there).copy_(sample_);
+  sample_ = larger;
+}
+
 // Reservoir sampling (algorithm R): picture n takes the place of a kept one with probability
-// kSample / (n + 1).
+// room_ / (n + 1).
 void FeatureAccumulator::keep(const at::Tensor& rows) {
-  const int64_t first = std::clamp(kSample - count_, int64_t{0}, rows.size(0));
+  const int64_t first = std::clamp(room_ - count_, int64_t{0}, rows.size(0));
+  make_room(std::min(room_, count_ + first));
   if (first > 0) sample_.narrow(0, count_, first).copy_(rows.narrow(0, 0, first));
   for (int64_t i = first; i < rows.size(0); ++i) {
     const int64_t n = count_ + i;
     const double u = uniform(seed_, Purpose::boot, {static_cast<uint64_t>(n), 0, 0});
     const auto slot = static_cast<int64_t>(u * static_cast<double>(n + 1));
-    if (slot < kSample) sample_[slot].copy_(rows[i]);
+    if (slot < room_) sample_[slot].copy_(rows[i]);
   }
   count_ += rows.size(0);
 }
@@ -126,7 +134,7 @@ FeatureStatistics FeatureAccumulator::finish() {
   result.count = count_;
   result.mean = pilot_ + shift;
   result.covariance = (products_ - n * at::outer(shift, shift)) / (n - 1);
-  result.sample = sample_.narrow(0, 0, std::min(count_, kSample)).clone();
+  result.sample = sample_.narrow(0, 0, std::min(count_, room_)).clone();
   return result;
 }
 

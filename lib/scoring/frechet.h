@@ -29,13 +29,13 @@ namespace vq {
 struct FeatureStatistics {
   int64_t count = 0;
   at::Tensor mean, covariance;
-  at::Tensor sample;  // (M, D) float32, M <= 2048: a uniform sample without repetition
+  at::Tensor sample;  // (M, D) float32: a uniform sample without repetition, or all in order
 };
 
 class FeatureAccumulator {
  public:
-  // The seed chooses the sample; two sides of one comparison may share it.
-  explicit FeatureAccumulator(uint64_t seed = 0);
+  // The seed chooses the sample of at most `keep`; two sides of one comparison may share it.
+  explicit FeatureAccumulator(uint64_t seed = 0, int64_t keep = 2048);
   // (B, D), finite; D as in the first call.
   void add(const at::Tensor& features);
   int64_t count() const { return count_; }
@@ -46,13 +46,15 @@ class FeatureAccumulator {
   void start(int64_t width);
   void flush();
   void keep(const at::Tensor& rows);
+  void make_room(int64_t rows);
 
   uint64_t seed_;
+  int64_t room_;
   int64_t count_ = 0, waiting_ = 0;
   at::Tensor block_;  // (256, D) rows that wait for a product of fixed size
   at::Tensor pilot_;  // mean of the first block: sums are taken about it, so that nothing cancels
   at::Tensor sum_, products_;
-  at::Tensor sample_;  // (2048, D)
+  at::Tensor sample_;  // (at most room_, D), grows as rows come
 };
 
 struct FrechetDistance {

@@ -14,27 +14,60 @@ namespace vq {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr int64_t kWindow = 11;
+constexpr double kWindowDeviation = 1.5;
 
 int64_t count(const SideBatch& batch) { return batch.bytes.defined() ? batch.bytes.size(0) : 0; }
 
+// (N, 1, H, W) -> (N, 1, H - 10, W - 10): Gaussian means.
+at::Tensor windowed(const at::Tensor& planes) {
+  const at::Tensor from_middle = at::arange(kWindow, at::kDouble) - kWindow / 2;
+  const at::Tensor bell = at::exp(from_middle.pow(2) / (-2 * kWindowDeviation * kWindowDeviation));
+  const at::Tensor weights = bell / bell.sum();
+  const at::Tensor rows = at::conv2d(planes, weights.view({1, 1, 1, kWindow}));
+  return at::conv2d(rows, weights.view({1, 1, kWindow, 1}));
+}
+
 }  // namespace
 
-void Reconstruction::add(const at::Tensor& bytes, const at::Tensor& others) {
-  const at::Tensor decibels = psnr(to_images(bytes), to_images(others)).to(at::kDouble);
-  count_ += decibels.numel();
-  sum_ += decibels.sum().item<double>();
-  squares_ += decibels.pow(2).sum().item<double>();
+at::Tensor ssim(const at::Tensor& bytes, const at::Tensor& others) {
+  if (std::min(bytes.size(1), bytes.size(2)) < kWindow) {
+    return at::full({bytes.size(0)}, kNone, at::kDouble);
+  }
+  const auto planes = [](const at::Tensor& x) {
+    return x.to(at::kDouble).permute({0, 3, 1, 2}).reshape({-1, 1, x.size(1), x.size(2)});
+  };
+  const at::Tensor x = planes(bytes), y = planes(others);
+  const at::Tensor mean_x = windowed(x), mean_y = windowed(y);
+  const at::Tensor var_x = windowed(x * x) - mean_x * mean_x;
+  const at::Tensor var_y = windowed(y * y) - mean_y * mean_y;
+  const at::Tensor both = windowed(x * y) - mean_x * mean_y;
+  constexpr double c1 = (0.01 * 255) * (0.01 * 255), c2 = (0.03 * 255) * (0.03 * 255);
+  const at::Tensor map = (2 * mean_x * mean_y + c1) * (2 * both + c2) /
+                         ((mean_x * mean_x + mean_y * mean_y + c1) * (var_x + var_y + c2));
+  return map.mean({1, 2, 3}).view({bytes.size(0), 3}).mean(1);
 }
 
-double Reconstruction::mean() const {
-  return count_ > 0 ? sum_ / static_cast<double>(count_) : kNone;
+void Reconstruction::Running::add(const at::Tensor& values) {
+  count += values.numel();
+  sum += values.sum().item<double>();
+  squares += values.pow(2).sum().item<double>();
 }
 
-double Reconstruction::error() const {
-  if (count_ < 2) return kNone;
-  const auto n = static_cast<double>(count_);
-  const double variance = std::max(0.0, (squares_ - sum_ * sum_ / n) / (n - 1));
+double Reconstruction::Running::mean() const {
+  return count > 0 ? sum / static_cast<double>(count) : kNone;
+}
+
+double Reconstruction::Running::error() const {
+  if (count < 2) return kNone;
+  const auto n = static_cast<double>(count);
+  const double variance = std::max(0.0, (squares - sum * sum / n) / (n - 1));
   return std::sqrt(variance / n);
+}
+
+void Reconstruction::add(const at::Tensor& bytes, const at::Tensor& others) {
+  psnr_.add(psnr(to_images(bytes), to_images(others)).to(at::kDouble));
+  ssim_.add(vq::ssim(bytes, others));
 }
 
 at::Tensor reconstruct(const Codec& codec, const at::Tensor& bytes) {
