@@ -140,19 +140,26 @@ void BlockPacker::add_tokens(const std::vector<int32_t>& tokens, bool masked) {
   any_mask_ = true;
   const int32_t mask = header_.codebook_size;
   uint8_t* column = mask_.data() + first_bit / 8;
-  int shift = static_cast<int>(first_bit % 8);
+  size_t waiting = first_bit % 8;  // bits that are not a whole byte yet
   unsigned bits = *column;
-  for (const int32_t token : tokens) {
+  // Each token is written, and kept when it is no [mask]: there is room, and nothing to guess
+  // wrong.
+  const auto take = [&](int32_t token, size_t bit) {
     const bool is_mask = token == mask;
-    bits |= static_cast<unsigned>(is_mask) << shift;
-    // Written always and kept when it is no [mask]: there is room, and nothing to guess wrong.
+    bits |= static_cast<unsigned>(is_mask) << bit;
     *to = static_cast<uint16_t>(token);
     to += !is_mask;
-    if (++shift < 8) continue;
+  };
+  size_t i = 0;
+  for (; i + 8 <= length; i += 8) {
+    for (size_t j = 0; j < 8; ++j) take(tokens[i + j], waiting + j);
     *column++ = static_cast<uint8_t>(bits);
-    bits = shift = 0;
+    bits >>= 8;
   }
-  if (shift > 0) *column = static_cast<uint8_t>(bits);
+  for (; i < length; ++i) take(tokens[i], waiting++);
+  for (size_t done = 0; done < waiting; done += 8, bits >>= 8) {
+    *column++ = static_cast<uint8_t>(bits);
+  }
   tokens_.resize(static_cast<size_t>(to - tokens_.data()));
 }
 

@@ -81,6 +81,7 @@ bool check_record(const GridHeader& header, const TokenRecord& record) {
   }
   const int32_t k = header.codebook_size;
   if (all_below(record.tokens.data(), record.tokens.size(), k)) return false;
+  if (header.mask && all_below(record.tokens.data(), record.tokens.size(), k + 1)) return true;
   for (const int32_t token : record.tokens) {
     if (token == k && !header.mask) {
       throw Error("", fmt::format("has a [mask] (token {}), and the header says there is none", k));
