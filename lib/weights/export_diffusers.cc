@@ -12,6 +12,7 @@
 #include "lib/diffusion/model.h"
 #include "lib/weights/diffusers_names.h"
 #include "lib/weights/import_codec.h"
+#include "lib/weights/import_model.h"
 #include "lib/weights/import_text.h"
 #include "lib/weights/model_file.h"
 
@@ -180,10 +181,18 @@ bool is_ramp(const std::vector<double>& values) {
 Json scheduler_json(const std::vector<double>& alpha, const std::vector<double>& gamma,
                     int64_t codes, const std::string& where) {
   require(is_ramp(alpha) && is_ramp(gamma), where, "schedule that is not two linear ramps");
-  return {{"_class_name", "VQDiffusionScheduler"}, {"_diffusers_version", kVersion},
-          {"alpha_cum_end", alpha.back()},         {"alpha_cum_start", alpha.front()},
-          {"gamma_cum_end", gamma.back()},         {"gamma_cum_start", gamma.front()},
-          {"num_train_timesteps", alpha.size()},   {"num_vec_classes", codes + 1}};
+  // The last numbers of the released ramps are not quite the ends that make them.
+  const ImportedSchedule released = ImportedSchedule::ramps(static_cast<int64_t>(alpha.size()),
+                                                            0.99999, 0.000009, 0.000009, 0.99999);
+  const bool known = alpha == released.alpha_bar && gamma == released.gamma_bar;
+  return {{"_class_name", "VQDiffusionScheduler"},
+          {"_diffusers_version", kVersion},
+          {"alpha_cum_end", known ? 0.000009 : alpha.back()},
+          {"alpha_cum_start", alpha.front()},
+          {"gamma_cum_end", known ? 0.99999 : gamma.back()},
+          {"gamma_cum_start", gamma.front()},
+          {"num_train_timesteps", alpha.size()},
+          {"num_vec_classes", codes + 1}};
 }
 
 Json text_json(const ClipTextConfig& c, DType dtype) {

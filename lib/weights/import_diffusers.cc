@@ -182,6 +182,12 @@ DenoiserConfig denoiser_config(const ComponentConfig& config, const SourcePool& 
                                            d.heads, config.number("attention_head_dim"),
                                            pool.size("latent_image_embedding.emb.weight", 1)));
   }
+  if (pool.size("transformer_blocks.0.norm1.emb.weight", 0) != d.timesteps ||
+      pool.look("transformer_blocks.0.norm1.emb.weight").count() == 0) {
+    throw Error(config.path(),
+                fmt::format("num_embeds_ada_norm is {}, the weights have {}", d.timesteps,
+                            pool.size("transformer_blocks.0.norm1.emb.weight", 0)));
+  }
   d.mlp_times = pool.size("transformer_blocks.0.ff.net.0.proj.weight", 0) / d.width;
   return d;
 }

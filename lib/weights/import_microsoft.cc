@@ -110,6 +110,12 @@ DenoiserConfig denoiser_config(const Checkpoint& c, const ImportOptions& options
                                               : "transformer.blocks.0.mlp.0.weight",
                                0);
   d.mlp_times = inner / std::max<int64_t>(1, d.width);
+  // Tensors without numbers may have sides of any length: nothing is made of those.
+  constexpr int64_t kMost = 1'000'000;
+  for (const int64_t side : {d.width, d.codebook_size, d.timesteps, d.mlp_times}) {
+    if (side < 1 || side > kMost)
+      throw Error(c.pool().path(), fmt::format("a network with a side of {} is none", side));
+  }
   d.heads = options.heads > 0 ? options.heads : kReleasedHeads;
   if (d.width % d.heads != 0) {
     throw Error(c.pool().path(), fmt::format("a width of {} has no {} heads", d.width, d.heads),
@@ -122,6 +128,9 @@ DenoiserConfig denoiser_config(const Checkpoint& c, const ImportOptions& options
 void set_classes(const Checkpoint& c, const ImportOptions& options, DiffusionModelConfig& config,
                  std::vector<std::string>& notes) {
   const int64_t rows = c.size("transformer.blocks.0.ln2.emb.weight", 0);
+  constexpr int64_t kMostClasses = 1'000'000;
+  if (rows < 2 || rows > kMostClasses)
+    throw Error(c.pool().path(), fmt::format("a table of {} classes is none", rows));
   const bool mean = options.null == "mean" || (options.null == "auto" && rows == kReleasedClasses);
   if (options.null == "empty")
     throw Error::usage("--null", "empty is for captions; classes have learned and mean");

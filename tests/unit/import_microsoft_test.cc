@@ -147,6 +147,18 @@ TEST(ImportMicrosoft, WhatNobodyKnowsIsNamed) {
   EXPECT_THROW(source.plan(options), Error);
 }
 
+TEST(ImportMicrosoft, SidesOfEmptyTensorsAreNotBelieved) {
+  Checkpoint source(config_of(ConditionKind::label));
+  for (NamedTensor& t : source.tensors) {
+    if (t.name == "ema.transformer.blocks.0.ln2.emb.weight") t.tensor = at::empty({1LL << 40, 0});
+  }
+  EXPECT_THROW(source.plan(small()), Error);
+  for (NamedTensor& t : source.tensors) {
+    if (t.name == "ema.transformer.blocks.0.ln1.emb.weight") t.tensor = at::empty({1LL << 40, 0});
+  }
+  EXPECT_THROW(source.plan(small()), Error);
+}
+
 TEST(ImportMicrosoft, HeadsAndGridMustFit) {
   Checkpoint source(config_of(ConditionKind::none));
   ImportOptions options = small();
