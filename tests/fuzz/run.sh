@@ -61,6 +61,9 @@ else
 fi
 T
 printf '%s\n' "$@" | xargs -P "$jobs" -I NAME sh "$build/one-target.sh" NAME "$build" "$limit" "$here/seeds" |
-  tee "$build/log/results"
+  tee "$build/log/results.$$"
 awk '$1 == "passed" { good++ } $1 == "failed" { bad++ }
-     END { printf "%d passed, %d failed\n", good, bad; exit bad > 0 }' "$build/log/results"
+     END { printf "%d passed, %d failed\n", good, bad; exit bad > 0 }' "$build/log/results.$$"
+status=$?
+rm -f "$build/log/results.$$"
+exit $status
