@@ -14,6 +14,7 @@ Runs the benchmarks named, each tests/bench/NAME.py: ours and a Python peer by t
   step             a whole sampling step, network included, beside diffusers, for networks of three sizes;
                    with the names of sizes instead, for these
   sampling         one sampling step outside the network, beside diffusers
+  eval             FID's network and the distance itself, beside pytorch-fid (in FOLDER/parity-venv)
 
   --json FILE      also appends a line of JSON per case to FILE
   --threads N      of either side; by default the processors
@@ -54,6 +55,16 @@ fi
 if [ -z "$names" ]; then usage >&2; exit 2; fi
 build=$(cd "$build" 2>/dev/null && pwd) || fail "no build tree: sh tests/run.sh --build-only"
 [ -x "$build/tests/sampling_step_bench" ] || fail "$build/tests holds no programs: sh tests/run.sh --build-only"
+
+# This one has peers of its own, which tests/parity fetches.
+case " $names " in *" eval "*)
+  [ -x "$build/bin/vq-eval" ] || fail "$build/bin/vq-eval is not built"
+  evaluation_python=$(sh "$here/../parity/peers-venv.sh" "$build") || exit 1
+  OMP_WAIT_POLICY=passive OMP_NUM_THREADS=$threads "$evaluation_python" "$here/eval.py" --programs "$build/tests" \
+    --threads "$threads" ${repeats:+--repeats "$repeats"} ${json:+--json "$json"} || fail "eval failed"
+  names=$(echo " $names " | sed 's/ eval / /; s/^ *//; s/ *$//')
+  [ -n "$names" ] || exit 0 ;;
+esac
 
 # ---- the peer
 
