@@ -4,10 +4,10 @@
 //   vq-train   step, seconds (since start), loss, rate (images a second), learning_rate; codec:
 //   recon (mean absolute
 //              error), psnr (dB), codes_used, perplexity, restarted; diffusion: vlb (bits a token),
-//              x0 (cross-entropy, nats a token), accuracy
+//              x0 (cross-entropy, nats a token), accuracy; features: accuracy
 //   vq-eval    metric, value, error (standard error, where there is one), real, fake (counts of
-//              images; null: not known), network (what the features are), network_id, standard (is it
-//              the network of papers' numbers), preprocessing (where the network has its own),
+//              images; null: not known), network (what the features are), network_id, standard (is
+//              it the network of papers' numbers), preprocessing (where the network has its own),
 //              reference_id (which real images), seed
 //     kid      real_sample, fake_sample (feature vectors it was taken from), deviation (over
 //              subsets), subsets, subset_size
@@ -21,8 +21,8 @@
 //              swapped (raw mean), swapped_rank, swapped_rank_error; the rest as for qs
 //     recon    value is dB; ssim, ssim_error
 //     clip     value is the mean cosine; times_100, clipscore, clipscore_error; fake, no real
-//     usage    value is the perplexity; records, tokens, masked, codes, codes_used; network_id is the
-//              codec's
+//     usage    value is the perplexity; records, tokens, masked, codes, codes_used; network_id is
+//              the codec's
 //     bits     records and draws (noised copies of each) in place of real and fake; the network is
 //              the model, dtype (fp32, bf16, int8) what its products were computed in
 //     purity   the same without draws; value is the correlation; timestep, positions (masked ones),

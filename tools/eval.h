@@ -17,7 +17,7 @@ struct EvalArgs {
   std::vector<std::string> metrics = {"fid"};
   std::string model, network, output = "-", device = "cpu", dtype = "fp32";
   std::string resize = "center", timesteps;
-  std::string fid_mode = "clean", save_stats, clip, clip_merges;
+  std::string fid_mode = "clean", network_range = "signed", save_stats, clip, clip_merges;
   int64_t batch = 32, max_bad = 0, seed = 0, sample = 10000;
   int size = 0, threads = 0, draws = 4, neighbours = 5, components = 7;
   bool table = false, force = false;

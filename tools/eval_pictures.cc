@@ -6,6 +6,7 @@
 #include "lib/runtime/device.h"
 #include "lib/scoring/evaluation.h"
 #include "lib/scoring/features.h"
+#include "lib/scoring/script_network.h"
 #include "lib/scoring/side.h"
 #include "tools/cli/terminal.h"
 #include "tools/eval.h"
@@ -24,7 +25,9 @@ void load(const EvalArgs& args, EvaluationOptions& run) {
     run.codec = std::move(codec);
   }
   if (!args.network.empty()) {
-    run.network = load_features(args.network, device, fid_mode_from_word(args.fid_mode));
+    run.network = load_features(
+        args.network, device,
+        {fid_mode_from_word(args.fid_mode), input_range_from_word(args.network_range)});
   } else if (run.codec != nullptr) {
     run.network = codec_features(run.codec);
   }

@@ -45,9 +45,17 @@ help	h	nothing	-
 version	V	nothing	-
 '
 _vq_words[vq-eval]='
-metrics	-	words	fid recon bits purity
+metrics	-	words	fid kid is prdc qs ds recon clip usage bits purity
 model	m	file	-
 network	-	file	-
+fid-mode	-	words	clean pytorch tensorflow
+network-range	-	words	signed unit bytes
+save-stats	-	file	-
+sample	-	value	-
+neighbours	-	value	-
+components	-	value	-
+clip	-	file	-
+clip-merges	-	file	-
 output	o	file	-
 table	-	nothing	-
 draws	-	value	-
@@ -173,6 +181,7 @@ version	V	nothing	-
 _vq_words[vq-train]='
 codec	-	verb	-
 diffusion	-	verb	-
+features	-	verb	-
 '
 _vq_words[vq-train-codec]='
 output	o	file	-
@@ -259,6 +268,39 @@ mask-weight	-	value	-
 suggest-guidance	-	value	-
 suggest-top-p	-	value	-
 suggest-steps	-	value	-
+quiet	q	nothing	-
+verbose	v	nothing	-
+progress	-	nothing	-
+help	h	nothing	-
+version	V	nothing	-
+'
+_vq_words[vq-train-features]='
+output	o	file	-
+steps	-	value	-
+max-seconds	-	value	-
+batch	b	value	-
+seed	s	value	-
+log	-	file	-
+log-every	-	value	-
+save-every	-	value	-
+resume	-	nothing	-
+device	d	value	-
+dtype	-	words	auto fp32 bf16
+threads	j	value	-
+force	f	nothing	-
+image-size	-	value	-
+channels	-	value	-
+levels	-	value	-
+learning-rate	-	value	-
+warmup	-	value	-
+weight-decay	-	value	-
+average-decay	-	value	-
+no-flip	-	nothing	-
+format	-	words	auto folder jsonl csv tsv coco cub shards
+split	-	words	all train test
+resize	-	words	center squash
+max-bad	-	value	-
+memory	-	value	-
 quiet	q	nothing	-
 verbose	v	nothing	-
 progress	-	nothing	-

@@ -28,8 +28,8 @@ const vq::cli::Command command = {
     .example = "vq-sample -m bird.safetensors -n 2048 | vq-eval -m codec.safetensors photos/ -",
     .options = {
         {.name = "metrics", .value = "LIST", .help = "what to measure",
-         .target = &args.metrics, .choices = {"fid", "kid", "is", "prdc", "qs", "ds", "recon", "clip", "usage", "bits",
-                                             "purity"},
+         .target = &args.metrics, .choices = {"fid", "kid", "is", "prdc", "qs", "ds", "recon", "clip",
+                                             "usage", "bits", "purity"},
          .more = "fid is the Frechet distance between the Gaussians fitted to the features of both "
                  "sets, kid their distance by a kernel; lower is nearer. is, the inception score, "
                  "is of FAKE alone. prdc is precision, recall, density and coverage. qs is how "
@@ -48,13 +48,19 @@ const vq::cli::Command command = {
         {.name = "network", .value = "FILE", .help = "take the features from this network instead",
          .target = &args.network,
          .more = "FID's own (pt_inception-2015-12-05-6726825d.pth, or NVIDIA's "
-                 "inception-2015-12-05.pt), a codec, or a feature network in a safetensors file. "
+                 "inception-2015-12-05.pt), a codec, a feature network in a safetensors file, or "
+                 "any network in TorchScript. "
                  "None comes with this toolkit. Numbers taken with different networks cannot be "
                  "compared; the output names the network and its hash."},
         {.name = "fid-mode", .value = "MODE", .help = "how pictures become FID's network's input",
          .target = &args.fid_mode, .choices = {"clean", "pytorch", "tensorflow"},
          .more = "As clean-fid, pytorch-fid or the first FID's program and torch-fidelity have "
                  "it. Numbers of different modes cannot be compared."},
+        {.name = "network-range", .value = "RANGE",
+         .help = "what a network in TorchScript is given: -1..1, 0..1 or 0..255",
+         .target = &args.network_range, .choices = {"signed", "unit", "bytes"},
+         .more = "Its forward takes (B, 3, N, N) and gives a row a picture; N is --size, or 224. "
+                 "A script is a program: run none that you would not run otherwise."},
         {.name = "save-stats", .value = "FILE",
          .help = "describe REAL in this file, which can take its place later",
          .target = &args.save_stats,

@@ -6,8 +6,10 @@
 
 #include "formats/detect.h"
 #include "formats/error.h"
+#include "formats/torch_archive.h"
 #include "lib/codec/pixels.h"
 #include "lib/scoring/inception_file.h"
+#include "lib/scoring/script_network.h"
 #include "lib/scoring/small_classifier.h"
 #include "lib/scoring/squeezenet.h"
 #include "lib/weights/model_file.h"
@@ -120,14 +122,16 @@ constexpr const char* kNeeded =
     "inception-2015-12-05.pt), a codec (vq-train codec), or a feature network's file (vq-train "
     "features)";
 
-// A file of tensors that does not say what they are.
+// A file that does not say what its tensors are.
 std::unique_ptr<FeatureNetwork> load_others(const std::string& path, at::Device device,
-                                            FidMode mode) {
+                                            const FeatureOptions& options, bool torch) {
   TensorBook book(path);
-  if (!is_inception(book.names())) {
-    throw Error(path, "holds a network that is not known here", kNeeded);
+  if (is_inception(book.names())) {
+    return std::make_unique<InceptionFeatures>(load_inception(std::move(book)), device,
+                                               options.mode);
   }
-  return std::make_unique<InceptionFeatures>(load_inception(std::move(book)), device, mode);
+  if (torch && TorchArchive(path).is_script()) return load_script(path, device, options.range);
+  throw Error(path, "holds a network that is not known here", kNeeded);
 }
 
 bool says_what_it_is(const std::string& path) {
@@ -167,12 +171,13 @@ std::unique_ptr<FeatureNetwork> codec_features(std::shared_ptr<const Codec> code
 }
 
 std::unique_ptr<FeatureNetwork> load_features(const std::string& path, at::Device device,
-                                              FidMode mode) {
+                                              const FeatureOptions& options) {
   const Format format = detect_file(path);
   if (format != Format::safetensors && format != Format::torch) {
     throw Error(path, fmt::format("is {}, and no network", describe(format)), kNeeded);
   }
-  if (format == Format::torch || !says_what_it_is(path)) return load_others(path, device, mode);
+  const bool torch = format == Format::torch;
+  if (torch || !says_what_it_is(path)) return load_others(path, device, options, torch);
   const ModelFile file = open_model(path, "");
   if (file.kind == "features") return load_network(file, device);
   if (file.kind != "codec") {

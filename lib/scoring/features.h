@@ -6,7 +6,8 @@
 //   result   (B, D)         float32 on the CPU
 //   logits   (B, classes)   of result; undefined where the network knows no classes
 //
-// Three kinds of network: FID's Inception v3 (inception_file.h), a codec's encoder, and a feature
+// Four kinds of network: FID's Inception v3 (inception_file.h), any TorchScript
+// (script_network.h), a codec's encoder, and a feature
 // network in a file of ours (kind "features"), of which "small-classifier" (vq-train features) and
 // "squeezenet1.1" are known. Numbers taken
 // with different networks are not comparable, nor with different preparations, so both go into the
@@ -56,10 +57,16 @@ class FeatureNetwork {
 
 std::unique_ptr<FeatureNetwork> codec_features(std::shared_ptr<const Codec> codec);
 
-// By what the file is; the mode counts for FID's network only. Throws vq::Error naming what is
-// needed.
+// What some kinds of network want to be told.
+enum class InputRange { signed_unit, unit, bytes };
+struct FeatureOptions {
+  FidMode mode = FidMode::clean;               // of FID's network
+  InputRange range = InputRange::signed_unit;  // of TorchScript
+};
+
+// By what the file is. Throws vq::Error naming what is needed.
 std::unique_ptr<FeatureNetwork> load_features(const std::string& path, at::Device device,
-                                              FidMode mode = FidMode::clean);
+                                              const FeatureOptions& options = {});
 
 // (B, 3, H, W) -> (B, 3, size, size), clamped to [-1, 1]; untouched where it has that size.
 at::Tensor resize_images(const at::Tensor& images, int64_t size);

@@ -41,12 +41,24 @@ int workers(int wanted, size_t jobs) {
   return static_cast<int>(std::min<size_t>(jobs, wanted > 0 ? wanted : cores));
 }
 
-// Gathers jobs, has them done by several threads while the batch before is used, and puts the rows
-// together. What differs between kinds of sides is where jobs come from.
+// Where the jobs of a side come from. Called by one thread at a time.
+class JobSource {
+ public:
+  virtual ~JobSource() = default;
+  virtual std::vector<PictureJob> gather(size_t most) = 0;  // none at the end
+  virtual bool has_keys() const { return true; }
+  // Whether the next batch is read while this one is used.
+  virtual bool ahead() const { return true; }
+  virtual int64_t total() const { return 0; }
+  virtual std::vector<std::string> keys() const { return {}; }
+  virtual void order_by(const std::vector<std::string>&) {}
+};
+
+// Has jobs done by several threads while the batch before is used, and puts the rows together.
 class PictureSide : public Side {
  public:
-  PictureSide(std::string name, const SideOptions& options)
-      : name_(std::move(name)), options_(options) {}
+  PictureSide(std::string name, std::unique_ptr<JobSource> source, const SideOptions& options)
+      : name_(std::move(name)), options_(options), source_(std::move(source)) {}
 
   bool next(SideBatch& batch) override {
     if (!pending_.valid()) {
@@ -57,28 +69,21 @@ class PictureSide : public Side {
     const std::vector<PictureRow> rows = std::move(rows_);
     ended_ = jobs.empty();
     if (ended_) return false;
-    if (ahead()) start();
+    if (source_->ahead()) start();
     put_together(jobs, rows, batch);
     return true;
   }
   const std::string& name() const override { return name_; }
   std::string digest() const override { return digest_.digest(); }
-
- protected:
-  // At most options_.batch jobs; none at the end. Called by one thread at a time.
-  virtual std::vector<PictureJob> gather() = 0;
-  virtual bool has_keys() const { return true; }
-  // Whether the next batch is read while this one is used.
-  virtual bool ahead() const { return true; }
-  size_t room() const { return static_cast<size_t>(options_.batch); }
-
-  std::string name_;
-  SideOptions options_;
+  int64_t total() const override { return source_->total(); }
+  std::vector<std::string> keys() const override { return source_->keys(); }
+  void order_by(const std::vector<std::string>& keys) override { source_->order_by(keys); }
 
  private:
   void start() {
-    pending_ = std::async(ahead() ? std::launch::async : std::launch::deferred, [this] {
-      std::vector<PictureJob> jobs = gather();
+    const auto when = source_->ahead() ? std::launch::async : std::launch::deferred;
+    pending_ = std::async(when, [this] {
+      std::vector<PictureJob> jobs = source_->gather(static_cast<size_t>(options_.batch));
       rows_ = work(jobs);
       return jobs;
     });
@@ -124,7 +129,7 @@ class PictureSide : public Side {
         options_.on_bad(*rows[i].trouble);
         continue;
       }
-      if (has_keys()) batch.keys.push_back(jobs[i].key);
+      if (source_->has_keys()) batch.keys.push_back(jobs[i].key);
       batch.captions.push_back(jobs[i].caption);
       if (rows[i].bytes.defined()) bytes.push_back(rows[i].bytes);
       if (rows[i].input.defined()) inputs.push_back(rows[i].input);
@@ -133,10 +138,13 @@ class PictureSide : public Side {
     if (!inputs.empty()) batch.inputs = at::stack(inputs);
   }
 
+  std::string name_;
+  SideOptions options_;
+  std::unique_ptr<JobSource> source_;
   PictureDigest digest_;
   bool ended_ = false;
-  std::vector<PictureRow> rows_;  // of the pending jobs
-  std::future<std::vector<PictureJob>> pending_;
+  std::vector<PictureRow> rows_;                  // of the pending jobs
+  std::future<std::vector<PictureJob>> pending_;  // last: it ends before what it uses does
 };
 
 PictureJob as_job(const Example& example) {
@@ -144,10 +152,9 @@ PictureJob as_job(const Example& example) {
           example.picture.name(), [picture = example.picture] { return picture.read(); }};
 }
 
-class DatasetSide : public PictureSide {
+class DatasetJobs : public JobSource {
  public:
-  DatasetSide(Dataset set, const SideOptions& options)
-      : PictureSide(set.name, options), set_(std::move(set)), order_(set_.examples.size()) {
+  explicit DatasetJobs(Dataset set) : set_(std::move(set)), order_(set_.examples.size()) {
     for (size_t i = 0; i < order_.size(); ++i) order_[i] = i;
   }
 
@@ -165,15 +172,14 @@ class DatasetSide : public PictureSide {
     order_.clear();
     for (const std::string& key : keys) {
       const auto found = where.find(key);
-      if (found == where.end()) throw Error(name(), "has no picture '" + key + "'");
+      if (found == where.end()) throw Error(set_.name, "has no picture '" + key + "'");
       order_.push_back(found->second);
     }
   }
 
- protected:
-  std::vector<PictureJob> gather() override {
+  std::vector<PictureJob> gather(size_t most) override {
     std::vector<PictureJob> jobs;
-    while (jobs.size() < room() && next_ < order_.size()) {
+    while (jobs.size() < most && next_ < order_.size()) {
       jobs.push_back(as_job(set_.examples[order_[next_++]]));
     }
     return jobs;
@@ -186,20 +192,16 @@ class DatasetSide : public PictureSide {
 };
 
 // Shards that cannot be gone back to, and lists on standard input.
-class ExampleSide : public PictureSide {
+class ExampleJobs : public JobSource {
  public:
-  ExampleSide(std::unique_ptr<ExampleReader> reader, std::string name, const SideOptions& options)
-      : PictureSide(std::move(name), options), reader_(std::move(reader)) {}
-  // The reader may go on reading the input.
-  ExampleSide(std::shared_ptr<Input> input, std::unique_ptr<ExampleReader> reader,
-              const SideOptions& options)
-      : PictureSide(input->name(), options), input_(std::move(input)), reader_(std::move(reader)) {}
+  // The reader may go on reading the input, where there is one.
+  explicit ExampleJobs(std::unique_ptr<ExampleReader> reader, std::shared_ptr<Input> input = {})
+      : input_(std::move(input)), reader_(std::move(reader)) {}
 
- protected:
-  std::vector<PictureJob> gather() override {
+  std::vector<PictureJob> gather(size_t most) override {
     std::vector<PictureJob> jobs;
     Example example;
-    while (jobs.size() < room() && reader_->next(example)) jobs.push_back(as_job(example));
+    while (jobs.size() < most && reader_->next(example)) jobs.push_back(as_job(example));
     return jobs;
   }
 
@@ -213,16 +215,14 @@ PictureJob there_already(Image image, std::string key = {}) {
   return {std::move(key), {}, {}, [shared] { return std::move(*shared); }};
 }
 
-class PpmSide : public PictureSide {
+class PpmJobs : public JobSource {
  public:
-  PpmSide(Input input, const SideOptions& options)
-      : PictureSide(input.name(), options), input_(std::move(input)) {}
+  explicit PpmJobs(Input input) : input_(std::move(input)) {}
 
- protected:
-  std::vector<PictureJob> gather() override {
+  std::vector<PictureJob> gather(size_t most) override {
     std::vector<PictureJob> jobs;
     Image image;
-    while (jobs.size() < room() && read_ppm(input_, image)) jobs.push_back(there_already(image));
+    while (jobs.size() < most && read_ppm(input_, image)) jobs.push_back(there_already(image));
     return jobs;
   }
   bool has_keys() const override { return false; }
@@ -231,28 +231,27 @@ class PpmSide : public PictureSide {
   Input input_;
 };
 
-class TokenSide : public PictureSide {
+class TokenJobs : public JobSource {
  public:
-  TokenSide(Input input, const SideOptions& options)
-      : PictureSide(input.name(), options), reader_(std::move(input)) {
-    if (options_.codec == nullptr) {
+  TokenJobs(Input input, const SideOptions& options)
+      : name_(input.name()), codec_(options.codec), reader_(std::move(input)) {
+    if (codec_ == nullptr) {
       throw Error::usage(name_, "holds token grids, which only their codec turns into pictures",
                          "name the codec with --model");
     }
     reader_.header();
-    reader_.require_codec(options_.codec->identity(), options_.codec_path);
+    reader_.require_codec(codec_->identity(), options.codec_path);
   }
 
- protected:
   // Decoding has the processors to itself.
   bool ahead() const override { return false; }
 
-  std::vector<PictureJob> gather() override {
+  std::vector<PictureJob> gather(size_t most) override {
     const GridHeader& header = reader_.header();
     std::vector<int64_t> tokens;
     std::vector<PictureJob> jobs;
     TokenRecord record;
-    while (jobs.size() < room() && reader_.next(record)) {
+    while (jobs.size() < most && reader_.next(record)) {
       if (std::find(record.tokens.begin(), record.tokens.end(), header.codebook_size) !=
           record.tokens.end()) {
         throw Error(reader_.where(), "has [mask] tokens, which are not part of a picture");
@@ -264,7 +263,7 @@ class TokenSide : public PictureSide {
     if (jobs.empty()) return jobs;
     const auto count = static_cast<int64_t>(jobs.size());
     const auto grids = at::tensor(tokens, at::kLong).view({count, header.length()});
-    const auto bytes = to_bytes(options_.codec->decode(grids, header.height, header.width));
+    const auto bytes = to_bytes(codec_->decode(grids, header.height, header.width));
     for (int64_t i = 0; i < count; ++i) {
       jobs[static_cast<size_t>(i)].read = [bytes, i] { return to_image(bytes, i); };
     }
@@ -272,29 +271,30 @@ class TokenSide : public PictureSide {
   }
 
  private:
+  std::string name_;
+  std::shared_ptr<const Codec> codec_;
   TokenReader reader_;
 };
 
 // A sample batch in NumPy's archive.
-class NumpySide : public PictureSide {
+class NumpyJobs : public JobSource {
  public:
-  NumpySide(NpzFile file, const SideOptions& options)
-      : PictureSide(file.path(), options), file_(std::move(file)) {
+  explicit NumpyJobs(NpzFile file) : file_(std::move(file)) {
     const NpyArray& array = file_.array(kSampleBatch);
     if (array.dtype != DType::u8 || array.shape.size() != 4 || array.shape[3] != 3 ||
         array.fortran) {
-      throw Error(name_ + ": " + kSampleBatch, "is no batch of pictures: (N, H, W, 3) uint8");
+      throw Error(file_.path() + ": " + kSampleBatch,
+                  "is no batch of pictures: (N, H, W, 3) uint8");
     }
   }
   int64_t total() const override { return file_.array(kSampleBatch).shape[0]; }
 
- protected:
-  std::vector<PictureJob> gather() override {
+  std::vector<PictureJob> gather(size_t most) override {
     const NpyArray& array = file_.array(kSampleBatch);
     std::vector<PictureJob> jobs;
     const auto height = static_cast<int>(array.shape[1]), width = static_cast<int>(array.shape[2]);
     const size_t each = static_cast<size_t>(height) * static_cast<size_t>(width) * 3;
-    while (jobs.size() < room() && next_ < array.shape[0]) {
+    while (jobs.size() < most && next_ < array.shape[0]) {
       const auto from = array.bytes.subspan(static_cast<size_t>(next_++) * each, each);
       jobs.push_back(there_already(Image{width, height, {from.begin(), from.end()}}));
     }
@@ -320,10 +320,23 @@ class StatisticsSide : public Side {
   SavedStatistics saved_;
 };
 
+template <class Jobs, class... Arguments>
+std::unique_ptr<Side> side_of(std::string name, const SideOptions& options,
+                              Arguments&&... arguments) {
+  return std::make_unique<PictureSide>(
+      std::move(name), std::make_unique<Jobs>(std::forward<Arguments>(arguments)...), options);
+}
+
+std::unique_ptr<Side> dataset_side(const std::string& path, const SideOptions& options) {
+  Dataset set = open_dataset(path);
+  const std::string name = set.name;
+  return side_of<DatasetJobs>(name, options, std::move(set));
+}
+
 std::unique_ptr<Side> open_numpy(const std::string& path, const SideOptions& options) {
   const NpzFile file(path);
   if (holds_statistics(file)) return std::make_unique<StatisticsSide>(file);
-  if (file.contains(kSampleBatch)) return std::make_unique<NumpySide>(file, options);
+  if (file.contains(kSampleBatch)) return side_of<NumpyJobs>(path, options, file);
   throw Error(path, "holds neither statistics (mu, sigma) nor pictures (arr_0)");
 }
 
@@ -332,8 +345,8 @@ std::unique_ptr<Side> open_shard_names(const std::string& path, const SideOption
   const std::vector<std::string> shards = expand_shard_names(path);
   const bool plain = std::all_of(shards.begin(), shards.end(),
                                  [](const std::string& shard) { return shard.ends_with(".tar"); });
-  if (plain) return std::make_unique<DatasetSide>(open_dataset(path), options);
-  return std::make_unique<ExampleSide>(open_examples({path}), path, options);
+  if (plain) return dataset_side(path, options);
+  return side_of<ExampleJobs>(path, options, open_examples({path}));
 }
 
 }  // namespace
@@ -350,22 +363,24 @@ std::unique_ptr<Side> open_side(const std::string& path, const SideOptions& opti
     auto input = std::make_shared<Input>(Input::open(path));
     const Format format = detect(input->peek(kPeek));
     if (format == Format::token_grid || format == Format::token_text) {
-      return std::make_unique<TokenSide>(std::move(*input), options);
+      return side_of<TokenJobs>(input->name(), options, std::move(*input), options);
     }
-    if (format == Format::ppm) return std::make_unique<PpmSide>(std::move(*input), options);
+    if (format == Format::ppm) {
+      return side_of<PpmJobs>(input->name(), options, std::move(*input));
+    }
     if (format == Format::zip && path != "-") return open_numpy(path, options);
     if (path == "-" || format == Format::gzip || format == Format::zstd) {
       const auto folder = std::filesystem::path(path).parent_path();
       auto reader = read_examples(*input, path == "-" || folder.empty() ? "." : folder.string());
       if (reader != nullptr) {
-        return std::make_unique<ExampleSide>(input, std::move(reader), options);
+        return side_of<ExampleJobs>(input->name(), options, std::move(reader), input);
       }
       throw Error(input->name(),
                   fmt::format("is {}, where a PPM stream, token grids or a tar shard are needed",
                               describe(format)));
     }
   }
-  return std::make_unique<DatasetSide>(open_dataset(path), options);
+  return dataset_side(path, options);
 }
 
 }  // namespace vq

@@ -15,6 +15,7 @@ Runs the benchmarks named, ours and a peer by turns, and prints a table. Peers i
                    with the names of sizes instead, for these
   sampling         one sampling step outside the network, beside diffusers
   format           writing and reading token grids, beside libzstd alone; needs no Python
+  eval             FID's network and the distance itself, beside pytorch-fid (in FOLDER/parity-venv)
 
   --tokens FILE    for format: learned tokens to measure, too; may be given again
 
@@ -65,6 +66,16 @@ if [ -n "$format" ]; then
 fi
 if [ -z "$names" ]; then exit 0; fi
 [ -x "$build/tests/sampling_step_bench" ] || fail "$build/tests holds no programs: sh tests/run.sh --build-only"
+
+# This one has peers of its own, which tests/parity fetches.
+case " $names " in *" eval "*)
+  [ -x "$build/bin/vq-eval" ] || fail "$build/bin/vq-eval is not built"
+  evaluation_python=$(sh "$here/../parity/peers-venv.sh" "$build") || exit 1
+  OMP_WAIT_POLICY=passive OMP_NUM_THREADS=$threads "$evaluation_python" "$here/eval.py" --programs "$build/tests" \
+    --threads "$threads" ${repeats:+--repeats "$repeats"} ${json:+--json "$json"} || fail "eval failed"
+  names=$(echo " $names " | sed 's/ eval / /; s/^ *//; s/ *$//')
+  [ -n "$names" ] || exit 0 ;;
+esac
 
 # ---- the peer
 

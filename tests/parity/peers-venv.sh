@@ -6,8 +6,8 @@ build=$1
 venv=$build/parity-venv log=$build/parity-setup.log python=$1/parity-venv/bin/python
 torch='torch==2.11.0 torchvision==0.26.0'
 peers='pytorch-fid==0.3.0 clean-fid==0.1.35 torch-fidelity==0.4.0 prdc==0.2'
-others='numpy==2.4.6 scipy==1.17.1 scikit-learn==1.9.1 scikit-image==0.26.0 pillow==13.0.0 tqdm requests'
-loads='import torch, torchvision, pytorch_fid.fid_score, cleanfid.resize, torch_fidelity, prdc, sklearn, skimage'
+others='numpy==2.4.6 scipy==1.17.1 scikit-learn==1.9.1 scikit-image==0.26.0 pillow==13.0.0 transformers==4.57.1 tqdm requests'
+loads='import torch, torchvision, pytorch_fid.fid_score, cleanfid.resize, torch_fidelity, prdc, sklearn, skimage, transformers'
 
 fail() {
   echo "parity: $*" >&2

@@ -104,6 +104,89 @@ TEST(Evaluate, WithoutASecondSideTheCodecMakesIt) {
   EXPECT_GT(lines[0]["value"].get<double>(), 0);
 }
 
+// Knows two classes: dark and light.
+class MeanColourAndClass : public MeanColour {
+ public:
+  at::Tensor logits(const at::Tensor& features) const override {
+    const at::Tensor brightness = features.mean(1) * 4;
+    return at::stack({brightness, -brightness}, 1);
+  }
+  std::string preprocessing() const override { return "none"; }
+};
+
+TEST(Evaluate, GivesEveryMeasureOfOneReading) {
+  EvaluationOptions options;
+  options.metrics = {"fid", "kid", "is", "prdc", "qs", "ds"};
+  options.network = std::make_shared<MeanColourAndClass>();
+  options.components = 2, options.neighbours = 3;
+  MemorySide real(60, 10, 1), fake(50, 40, 2);
+  const auto lines = evaluate(real, &fake, options);
+  std::vector<std::string> names;
+  for (const Json& line : lines) {
+    names.push_back(line["metric"]);
+    EXPECT_TRUE(std::isfinite(line["value"].get<double>())) << names.back();
+    EXPECT_EQ(line["real"], 60);
+    EXPECT_EQ(line["fake"], 50);
+    EXPECT_EQ(line["preprocessing"], "none");
+    EXPECT_EQ(line["standard"], false);
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"fid", "kid", "is", "precision", "recall", "density",
+                                             "coverage", "qs", "ds"}));
+  EXPECT_EQ(lines[1]["real_sample"], 60);
+  EXPECT_EQ(lines[7]["fitted"], 48);
+  EXPECT_EQ(lines[8]["real_shares"].size(), 2u);
+  options.metrics = {"is"};
+  options.network = std::make_shared<MeanColour>();
+  MemorySide again(60, 10, 1), other(50, 40, 2);
+  EXPECT_NE(error_of([&] { evaluate(again, &other, options); }).find("knows no classes"),
+            std::string::npos);
+}
+
+// A side of statistics.
+class SavedSide : public Side {
+ public:
+  explicit SavedSide(SavedStatistics saved) : saved_(std::move(saved)) {}
+  bool next(SideBatch&) override { return false; }
+  const std::string& name() const override { return name_; }
+  const SavedStatistics* saved() const override { return &saved_; }
+  SavedStatistics saved_;
+
+ private:
+  std::string name_ = "real.npz";
+};
+
+TEST(Evaluate, SavedStatisticsTakeASidesPlace) {
+  EvaluationOptions options;
+  options.metrics = {"fid", "kid"};
+  options.network = std::make_shared<MeanColour>();
+  MemorySide real(60, 10, 1), fake(50, 40, 2), real_again(60, 10, 1);
+  const auto direct = evaluate(real, &fake, options);
+  SavedSide saved(measure_side(real_again, options));
+  MemorySide fake_again(50, 40, 2);
+  const auto lines = evaluate(saved, &fake_again, options);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(lines[i]["value"], direct[i]["value"]);
+    EXPECT_EQ(lines[i]["error"], direct[i]["error"]);
+    EXPECT_EQ(lines[i]["real"], 60);
+  }
+  // Those of other programs hold less, and say so.
+  SavedSide foreign = saved;
+  foreign.saved_.statistics.count = 0;
+  foreign.saved_.statistics.sample = at::empty({0, 3});
+  foreign.saved_.network_id = "";
+  MemorySide third(50, 40, 2), fourth(50, 40, 2), fifth(50, 40, 2);
+  options.metrics = {"fid"};
+  const auto fid = evaluate(foreign, &third, options);
+  EXPECT_EQ(fid[0]["value"], direct[0]["value"]);
+  EXPECT_TRUE(fid[0]["real"].is_null());
+  options.metrics = {"kid"};
+  EXPECT_NE(error_of([&] { evaluate(foreign, &fourth, options); }).find("mean and covariance"),
+            std::string::npos);
+  saved.saved_.network_id = "4567";
+  EXPECT_NE(error_of([&] { evaluate(saved, &fifth, options); }).find("of the network"),
+            std::string::npos);
+}
+
 TEST(Evaluate, RefusesTooFewPictures) {
   EvaluationOptions options;
   options.network = std::make_shared<MeanColour>();

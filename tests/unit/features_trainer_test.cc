@@ -47,7 +47,7 @@ std::vector<at::Tensor> weights(const FeaturesTrainer& trainer) {
 TEST(FeaturesTrainer, LearnsToTellClassesApart) {
   const Stripes stripes(100);
   TrainingPictures pictures(stripes.bytes);
-  FeaturesTrainer trainer(small(), options(60), pictures, stripes.labels, at::kCPU);
+  FeaturesTrainer trainer(small(), options(200), pictures, stripes.labels, at::kCPU);
   EXPECT_EQ(trainer.held_out(), 10);
   double first = 0, last = 0;
   EXPECT_TRUE(trainer.run([&](const FeaturesStep& s) {

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "formats/error.h"
@@ -80,6 +81,29 @@ TEST(CheckPairs, WantsAsManyPicturesOfTheSameNames) {
   EXPECT_EQ(error({}, {{"a"}, flat(1, 0)}), "real: has fewer pictures than fake");
   EXPECT_EQ(error({{"a", "b"}, flat(2, 0)}, {{"a", "c"}, flat(2, 0)}),
             "fake: has picture 'c' where real has 'b'");
+}
+
+// scikit-image 0.26.0, structural_similarity with Gaussian weights, deviation 1.5, population
+// variances, and peak_signal_noise_ratio.
+TEST(Reconstruction, EqualsScikitImage) {
+  at::Tensor before = at::empty({1, 16, 16, 3}, at::kByte), after = at::empty_like(before);
+  auto to = before.accessor<uint8_t, 4>(), changed = after.accessor<uint8_t, 4>();
+  for (int y = 0; y < 16; ++y) {
+    for (int x = 0; x < 16; ++x) {
+      for (int c = 0; c < 3; ++c) {
+        const int value = (7 * x + 11 * y + 50 * c + x * y % 17 * 3) % 256;
+        const int other = value + ((x * 5 + y * 3 + c * 7) % 13 - 6) * 4;
+        to[0][y][x][c] = static_cast<uint8_t>(value);
+        changed[0][y][x][c] = static_cast<uint8_t>(std::clamp(other, 0, 255));
+      }
+    }
+  }
+  Reconstruction pair;
+  pair.add(before, after);
+  EXPECT_NEAR(pair.ssim(), 0.9167127382989491, 1e-10);
+  EXPECT_NEAR(pair.mean(), 24.920583172614442, 1e-4);
+  EXPECT_NEAR(ssim(before, before)[0].item<double>(), 1, 1e-12);
+  EXPECT_TRUE(std::isnan(ssim(before.narrow(1, 0, 10), after.narrow(1, 0, 10))[0].item<double>()));
 }
 
 }  // namespace

@@ -22,3 +22,11 @@ try --metrics purity --timesteps 0 -m no-such-model tokens
 try --metrics purity --timesteps many -m no-such-model tokens
 try --draws 2 -m no-such-codec a b
 try --metrics bits --draws 0 -m no-such-model tokens
+# What judges one set by itself, and needs more than a codec.
+try --metrics clip pictures
+try --metrics clip --clip no-such-file pictures
+try --metrics clip,fid --clip no-such-file --clip-merges no-such-file pictures
+try --metrics fid --clip no-such-file -m no-such-codec a b
+try --metrics usage,kid tokens
+try --metrics kid no-such-folder no-such-folder
+try --fid-mode dirty -m no-such-codec a b

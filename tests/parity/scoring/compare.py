@@ -207,6 +207,67 @@ def compare_giqa():
     say(f'ds {value:.4f}', abs(result['ds']['value'] - value), 2e-3)
 
 
+def compare_clip():
+    """Random towers in both layouts, captions and pictures of all shapes."""
+    from PIL import Image
+    from transformers import (CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTextConfig,
+                              CLIPTokenizer, CLIPVisionConfig)
+    merges = ['r e', 're d</w>', 'b i', 'bi r', 'bir d</w>']
+    folder = os.path.join(WORK, 'clip')
+    os.makedirs(folder, exist_ok=True)
+    vocabulary = peers.save_clip_vocabulary(folder, merges)
+    torch.manual_seed(5)
+    size, last = 64, len(vocabulary) - 1
+    text = CLIPTextConfig(vocab_size=len(vocabulary), hidden_size=64, intermediate_size=128,
+                          num_hidden_layers=2, num_attention_heads=1, max_position_embeddings=20,
+                          bos_token_id=last - 1, eos_token_id=last, projection_dim=32)
+    vision = CLIPVisionConfig(hidden_size=128, intermediate_size=256, num_hidden_layers=2,
+                              num_attention_heads=2, image_size=size, patch_size=32,
+                              projection_dim=32)
+    model = CLIPModel(CLIPConfig.from_text_vision_configs(text, vision, projection_dim=32)).eval()
+    for parameter in model.parameters():
+        parameter.data += torch.randn_like(parameter) * 0.05
+    from safetensors.torch import save_file
+    weights = os.path.join(folder, 'model.safetensors')
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()
+               if not k.endswith('position_ids')}, weights)
+    openai = os.path.join(folder, 'openai.pth')
+    torch.save(peers.openai_clip(model.state_dict()), openai)
+
+    pictures = os.path.join(folder, 'pictures')
+    files = peers.draw(pictures, 12, 9)
+    captions = ['a red bird', 'bird, red', 'A  RED bird!', 'two birds in a tree', 'x', 'red',
+                'it is a very long caption about many birds and many trees', '1999 birds', "bird's",
+                'blue', 'red red red', 'the bird']
+    with open(os.path.join(pictures, 'captions.jsonl'), 'w') as lines:
+        for f, caption in zip(files, captions):
+            lines.write(json.dumps({'image': os.path.basename(f), 'caption': caption}) + '\n')
+    listed = os.path.join(pictures, 'captions.jsonl')
+    tokenizer = CLIPTokenizer(os.path.join(folder, 'vocab.json'), os.path.join(folder, 'merges.txt'))
+    processor = CLIPImageProcessor(size={'shortest_edge': size},
+                                   crop_size={'height': size, 'width': size})
+
+    def vectors(texts):
+        ids = tokenizer(texts, padding='max_length', max_length=20, truncation=True,
+                        return_tensors='pt')
+        return torch.nn.functional.normalize(model.get_text_features(**ids), dim=1)
+
+    with torch.no_grad():
+        images = torch.cat([processor(peers.one(f), return_tensors='pt')['pixel_values']
+                            for f in files])
+        images = torch.nn.functional.normalize(model.get_image_features(images), dim=1)
+        cosine = (images * vectors(captions)).sum(1)
+        prefixed = (images * vectors(['A photo depicts ' + c for c in captions])).sum(1)
+    for layout, path in (('Hugging Face', weights), ('OpenAI', openai)):
+        result = vq_eval('--metrics', 'clip', '--clip', path, '--clip-merges',
+                         os.path.join(folder, 'merges.txt'), listed)['clip']
+        say(f"clip in {layout}'s layout: cosine {cosine.mean():.4f}",
+            abs(result['value'] - cosine.mean().item()), 5e-4)
+        score = 2.5 * prefixed.clamp(min=0).mean().item()
+        say(f'clip: clipscore {score:.4f}', abs(result['clipscore'] - score), 1e-3)
+
+
+compare_clip()
 compare_inception()
 compare_statistics_of_others()
 compare_reconstruction()

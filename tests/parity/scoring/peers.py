@@ -209,3 +209,59 @@ def draw(folder, count, seed, odd=False):
         else:
             picture.save(name + '.png')
     return sorted(os.path.join(folder, n) for n in os.listdir(folder))
+
+
+def save_clip_vocabulary(folder, merges):
+    """vocab.json and merges.txt of CLIP's form with a few merges: bytes, bytes at a word's end, merges, two marks."""
+    import json
+    printable = list(range(33, 127)) + list(range(161, 173)) + list(range(174, 256))
+    letters = [chr(b) for b in printable]
+    extra = [b for b in range(256) if b not in printable]
+    letters += [chr(256 + i) for i in range(len(extra))]
+    words = letters + [letter + '</w>' for letter in letters]
+    words += [''.join(merge.split()) for merge in merges] + ['<|startoftext|>', '<|endoftext|>']
+    vocabulary = {word: i for i, word in enumerate(words)}
+    with open(os.path.join(folder, 'vocab.json'), 'w') as out:
+        json.dump(vocabulary, out)
+    with open(os.path.join(folder, 'merges.txt'), 'w') as out:
+        out.write('#version: 0.2\n' + ''.join(merge + '\n' for merge in merges))
+    return vocabulary
+
+
+def openai_clip(state):
+    """The same towers under OpenAI's names."""
+    out = {}
+
+    def layer(to, of):
+        for a, b in (('ln_1', 'layer_norm1'), ('ln_2', 'layer_norm2'),
+                     ('attn.out_proj', 'self_attn.out_proj'), ('mlp.c_fc', 'mlp.fc1'),
+                     ('mlp.c_proj', 'mlp.fc2')):
+            for part in ('weight', 'bias'):
+                out[f'{to}.{a}.{part}'] = state[f'{of}.{b}.{part}']
+        for part in ('weight', 'bias'):
+            out[f'{to}.attn.in_proj_{part}'] = torch.cat(
+                [state[f'{of}.self_attn.{which}_proj.{part}'] for which in 'qkv'])
+
+    for tower, to, of in (('vision', 'visual.transformer', 'vision_model.encoder'),
+                          ('text', 'transformer', 'text_model.encoder')):
+        count = 0
+        while f'{of}.layers.{count}.layer_norm1.weight' in state:
+            layer(f'{to}.resblocks.{count}', f'{of}.layers.{count}')
+            count += 1
+    v, t = 'vision_model.', 'text_model.'
+    names = {'visual.class_embedding': v + 'embeddings.class_embedding',
+             'visual.conv1.weight': v + 'embeddings.patch_embedding.weight',
+             'visual.positional_embedding': v + 'embeddings.position_embedding.weight',
+             'visual.ln_pre.weight': v + 'pre_layrnorm.weight',
+             'visual.ln_pre.bias': v + 'pre_layrnorm.bias',
+             'visual.ln_post.weight': v + 'post_layernorm.weight',
+             'visual.ln_post.bias': v + 'post_layernorm.bias',
+             'token_embedding.weight': t + 'embeddings.token_embedding.weight',
+             'positional_embedding': t + 'embeddings.position_embedding.weight',
+             'ln_final.weight': t + 'final_layer_norm.weight',
+             'ln_final.bias': t + 'final_layer_norm.bias'}
+    for to, of in names.items():
+        out[to] = state[of]
+    out['visual.proj'] = state['visual_projection.weight'].t().contiguous()
+    out['text_projection'] = state['text_projection.weight'].t().contiguous()
+    return out
