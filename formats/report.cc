@@ -151,7 +151,10 @@ void report_safetensors(Json& report, const std::string& path) {
 
 void report_image(Json& report, const std::string& path, const std::string& name, Format format) {
   report["kind"] = "image";
-  report["format"] = format == Format::png ? "png" : format == Format::jpeg ? "jpeg" : "ppm";
+  report["format"] = format == Format::png    ? "png"
+                     : format == Format::jpeg ? "jpeg"
+                     : format == Format::webp ? "webp"
+                                              : "ppm";
   int width = 0, height = 0;
   uint64_t pictures = 0;
   if (format == Format::ppm) {
@@ -214,6 +217,7 @@ void report_content(Json& report, Input input, const std::string& path) {
     case Format::torch:
     case Format::png:
     case Format::jpeg:
+    case Format::webp:
     case Format::ppm: {
       std::unique_ptr<Spooled> spooled;
       if (path == "-") spooled = std::make_unique<Spooled>(input);
