@@ -85,6 +85,13 @@ class Output {
   // sync: the bytes are on the disk before the name is; without it a power cut may leave an empty
   // file, and thousands of small files are written ten times as fast.
   static Output open(const std::string& path, bool force, bool sync = true);
+  // A file that an earlier run left unfinished, to be gone on with: PATH.part, made where it is not
+  // there, with nothing of it lost until keep() says how much of it counts. It is a part for good:
+  // not closed, and after a signal, it stays. Throws where PATH can only be written directly.
+  static Output resume(const std::string& path);
+  // Written directly, line by line: for lists that are wanted above all when a run fails. An
+  // existing file needs force, and begins anew.
+  static Output log(const std::string& path, bool force);
   static Output memory(Bytes* to, std::string name = "memory");
 
   Output(Output&&) noexcept;
@@ -95,6 +102,9 @@ class Output {
   uint64_t offset() const;  // bytes written so far
   // May somebody be reading while we write (a pipe, a terminal, memory)? False for regular files.
   bool live() const;
+  // Of resume(): the file being written, and that its first `bytes` are written already.
+  const std::string& part() const;
+  void keep(uint64_t bytes);
   void write(std::span<const uint8_t> bytes);
   void write(std::string_view text) { write(as_bytes(text)); }
   void flush();  // everything written so far is with the kernel

@@ -148,12 +148,11 @@ Dataset open_format(const std::string& path, DatasetFormat format, DatasetSplit 
   }
   if (has_image_ending(path)) return open_image(path);
   const Format found = detect_file(path);
-  if (found == Format::png || found == Format::jpeg || found == Format::ppm)
-    return open_image(path);
+  if (is_image(found)) return open_image(path);
   throw Error(
       path,
       fmt::format("is {}; expected a folder, a list (.jsonl, .csv, .tsv, COCO's .json), tar "
-                  "shards or a PNG, JPEG or PPM image",
+                  "shards or a PNG, JPEG, WebP or PPM image",
                   describe(found)),
       hint_for(Format::png, found));
 }

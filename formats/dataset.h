@@ -2,9 +2,9 @@
 // them.
 //
 // One reader, many spellings, chosen by what is there; DatasetOptions::format insists on one:
-//   folder   a folder of images: every PNG, JPEG or PPM below it, natural order (img2 before
-//            img10); other files, and names that begin with a dot, are passed over. Where all
-//            images lie in sub-folders, the sub-folder is the class; numbers follow the sorted
+//   folder   a folder of images: every PNG, JPEG, WebP or PPM below it, natural order (img2
+//            before img10); other files, and names that begin with a dot, are passed over. Where
+//            all images lie in sub-folders, the sub-folder is the class; numbers follow the sorted
 //            names (ImageNet's rule)
 //   jsonl    FILE.jsonl, one object a line (dataset_list.h says which members count)
 //   csv      FILE.csv, a header line that names the columns and one image a row; tsv is the same

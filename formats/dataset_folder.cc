@@ -84,11 +84,11 @@ Dataset open_folder(const std::string& path) {
   std::vector<FileId> parents;
   scan_folder(path, "", parents, scan);
   if (scan.images.empty()) {
-    throw Error(path,
-                scan.others == 0
-                    ? "the folder is empty"
-                    : fmt::format("no PNG, JPEG or PPM image among the {} files in the folder",
-                                  scan.others));
+    throw Error(
+        path, scan.others == 0
+                  ? "the folder is empty"
+                  : fmt::format("no PNG, JPEG, WebP or PPM image among the {} files in the folder",
+                                scan.others));
   }
   std::sort(scan.images.begin(), scan.images.end(), natural_less);
   Dataset dataset{path, {}, {}};

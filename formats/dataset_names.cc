@@ -13,8 +13,8 @@
 namespace vq {
 namespace {
 
-constexpr std::array<std::string_view, 7> kImageEndings = {"png",  "jpg", "jpeg", "jpe",
-                                                           "jfif", "ppm", "pgm"};
+constexpr std::array<std::string_view, 8> kImageEndings = {"png",  "jpg",  "jpeg", "jpe",
+                                                           "jfif", "webp", "ppm",  "pgm"};
 
 // Where the extension's dot is; npos when there is none (".hidden" has none).
 size_t extension_dot(std::string_view path) {

@@ -16,7 +16,7 @@ namespace vq {
 namespace {
 
 constexpr uint64_t kMaxPicture = uint64_t{512} << 20, kMaxText = 16 << 20;
-constexpr std::array<std::string_view, 4> kPictures = {"jpg", "jpeg", "png", "ppm"};
+constexpr std::array<std::string_view, 5> kPictures = {"jpg", "jpeg", "png", "webp", "ppm"};
 constexpr std::array kCaptions = {"caption", "captions", "text"};
 
 // "a/b.c.jpg" -> "a/b" and "c.jpg".

@@ -1,8 +1,8 @@
 // WebDataset: tar shards, whose members with one stem are one sample.
 //
-//   birds/0042.jpg             the picture: .jpg .jpeg .png .ppm, the first of these that is there
-//   birds/0042.txt             a caption
-//   birds/0042.json            "caption", "captions" and "text" are captions, "label" a class
+//   birds/0042.jpg             the picture: .jpg .jpeg .png .webp .ppm, the first of these that is
+//   there birds/0042.txt             a caption birds/0042.json            "caption", "captions" and
+//   "text" are captions, "label" a class
 //                              number; all others are passed on, a class name as "class"
 //   birds/0042.cls             the class number
 // The stem ends before the first dot of the base name ("0042.seg.png" belongs to 0042 and is no

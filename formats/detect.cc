@@ -80,6 +80,8 @@ Format detect(std::span<const uint8_t> b) {
   if (is_token_text(as_text(b))) return Format::token_text;
   if (begins(b, "\x89PNG\r\n\x1a\n")) return Format::png;
   if (begins(b, "\xff\xd8\xff")) return Format::jpeg;
+  if (begins(b, "RIFF") && b.size() >= 12 && as_text(b.subspan(8, 4)) == "WEBP")
+    return Format::webp;
   if (begins(b, "\x1f\x8b")) return Format::gzip;
   if (is_torch(b)) return Format::torch;
   if (begins(b, kTorchLegacy)) return Format::torch_legacy;
@@ -92,6 +94,11 @@ Format detect(std::span<const uint8_t> b) {
   const size_t start = text.find_first_not_of(" \t\r\n");
   const bool json = start != std::string_view::npos && (text[start] == '{' || text[start] == '[');
   return json ? Format::json : Format::text;
+}
+
+bool is_image(Format format) {
+  return format == Format::png || format == Format::jpeg || format == Format::webp ||
+         format == Format::ppm;
 }
 
 Format detect_file(const std::string& path) { return detect(Input::open(path).peek(kLook)); }
@@ -110,6 +117,8 @@ const char* describe(Format format) {
       return "a PNG image";
     case Format::jpeg:
       return "a JPEG image";
+    case Format::webp:
+      return "a WebP image";
     case Format::ppm:
       return "a PPM image";
     case Format::zstd:
@@ -135,10 +144,10 @@ const char* describe(Format format) {
 }
 
 std::string hint_for(Format wanted, Format found) {
-  const bool image = found == Format::png || found == Format::jpeg || found == Format::ppm;
+  const bool image = is_image(found);
   const bool tokens = found == Format::token_grid || found == Format::token_text;
   const bool wants_tokens = wanted == Format::token_grid || wanted == Format::token_text;
-  const bool wants_image = wanted == Format::png || wanted == Format::jpeg || wanted == Format::ppm;
+  const bool wants_image = is_image(wanted);
   if (wants_tokens && image) return "to turn images into tokens, use vq-encode";
   if (wants_tokens && found == Format::safetensors) {
     return "a codec or model is given with -m; the tokens are the operand";

@@ -13,6 +13,7 @@ enum class Format {
   safetensors,
   png,
   jpeg,
+  webp,
   ppm,
   zstd,
   zip,
@@ -29,6 +30,9 @@ enum class Format {
 // token grid is told from other zstd data.
 Format detect(std::span<const uint8_t> first_bytes);
 Format detect_file(const std::string& path);
+
+// Is it one of the kinds of pictures that image.h reads?
+bool is_image(Format format);
 
 // "a PNG image", "a token-grid file", for messages.
 const char* describe(Format format);

@@ -15,8 +15,6 @@ namespace {
 
 constexpr uint64_t kMaxSide = 32768;
 constexpr uint64_t kMaxPixels = uint64_t{1} << 26;
-// The largest picture without any compression (16-bit RGBA) takes half of this.
-constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
 
 // Formats that people have in the same folders and that we do not read: worth a word of help.
 struct OtherFormat {
@@ -24,9 +22,8 @@ struct OtherFormat {
   std::string_view magic;
   const char* name;
 };
-constexpr std::array<OtherFormat, 11> kOtherFormats = {{
+constexpr std::array<OtherFormat, 10> kOtherFormats = {{
     {0, "GIF8", "a GIF"},
-    {8, "WEBP", "a WebP"},
     {0, "II*\0", "a TIFF"},
     {0, std::string_view("MM\0*", 4), "a TIFF"},
     {4, "ftypavif", "an AVIF"},
@@ -43,11 +40,12 @@ constexpr std::array<OtherFormat, 11> kOtherFormats = {{
   for (const OtherFormat& other : kOtherFormats) {
     if (bytes.size() > other.offset &&
         as_text(bytes.subspan(other.offset)).starts_with(other.magic)) {
-      throw Error(name, fmt::format("is {} image; only PNG, JPEG and PPM can be read", other.name),
+      throw Error(name,
+                  fmt::format("is {} image; only PNG, JPEG, WebP and PPM can be read", other.name),
                   "convert it first");
     }
   }
-  throw Error(name, "is not a PNG, JPEG or PPM image");
+  throw Error(name, "is not a PNG, JPEG, WebP or PPM image");
 }
 
 Image decode(std::span<const uint8_t> bytes, const std::string& name) {
@@ -57,6 +55,9 @@ Image decode(std::span<const uint8_t> bytes, const std::string& name) {
   if (text.size() > 2 && text[0] == 'P' && text[1] >= '1' && text[1] <= '7' &&
       (std::isspace(static_cast<unsigned char>(text[2])) || text[2] == '#')) {
     return decode_pnm(bytes, name);
+  }
+  if (text.size() > 12 && text.starts_with("RIFF") && text.substr(8, 4) == "WEBP") {
+    return decode_webp(bytes, name);
   }
   refuse(bytes, name);
 }
@@ -109,6 +110,18 @@ Image oriented(Image image, int orientation) {
   return shown;
 }
 
+void lay_over_white(Image& image) {
+  const size_t pixels = image.rgb.size() / 4;
+  uint8_t* p = image.rgb.data();
+  for (size_t i = 0; i < pixels; ++i) {
+    const uint32_t alpha = p[4 * i + 3];
+    for (size_t c = 0; c < 3; ++c) {
+      p[3 * i + c] = static_cast<uint8_t>((p[4 * i + c] * alpha + 255 * (255 - alpha) + 127) / 255);
+    }
+  }
+  image.rgb.resize(pixels * 3);
+}
+
 Image decode_image(std::span<const uint8_t> bytes, const std::string& name) {
   try {
     return decode(bytes, name);
@@ -118,7 +131,7 @@ Image decode_image(std::span<const uint8_t> bytes, const std::string& name) {
 }
 
 Image read_image(const std::string& path) {
-  const Bytes bytes = read_file(path, kMaxFileBytes);
+  const Bytes bytes = read_file(path, kMaxPictureFile);
   return decode_image(bytes, path);
 }
 

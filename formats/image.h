@@ -1,9 +1,11 @@
-// Pictures as 8-bit RGB, and the three file formats we read and write: PNG, JPEG and PPM streams.
+// Pictures as 8-bit RGB, and the formats of files that we read (PNG, JPEG, WebP, PPM) and write
+// (PNG, PPM).
 //
 // Reading gives RGB whatever the file holds: palette, grey, 16-bit and CMYK are converted,
-// transparency is laid over white, EXIF orientation of JPEGs is applied; gamma and colour profiles
-// are not. At most 2^26 pixels and 32768 a side (a declared limit: checked from the file's header
-// before memory is taken). A damaged picture is an error, never grey pixels.
+// transparency is laid over white, EXIF orientation is applied; gamma and colour profiles are not.
+// Of a moving picture the first frame is taken. At most 2^26 pixels and 32768 a side (a declared
+// limit: checked from the file's header before memory is taken). A damaged picture is an error,
+// never grey pixels.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +18,9 @@
 
 namespace vq {
 
+// The largest picture without any compression (16-bit RGBA) takes half of this.
+inline constexpr uint64_t kMaxPictureFile = uint64_t{1} << 30;
+
 struct Image {
   int width = 0, height = 0;
   std::vector<uint8_t> rgb;  // height * width * 3, row by row from the top left
@@ -26,8 +31,8 @@ struct Image {
   }
 };
 
-// By content, not by name: PNG, JPEG, or the first picture of a PPM (P6, and grey P5; any maxval).
-// Throws vq::Error at `name`.
+// By content, not by name: PNG, JPEG, WebP, or the first picture of a PPM (P6, and grey P5; any
+// maxval). Throws vq::Error at `name`.
 Image decode_image(std::span<const uint8_t> bytes, const std::string& name);
 Image read_image(const std::string& path);
 

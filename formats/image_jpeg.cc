@@ -144,9 +144,14 @@ struct TiffBytes {
 }  // namespace
 
 int exif_orientation(std::span<const uint8_t> app1) {
-  constexpr size_t kHeader = 6, kEntry = 12, kTag = 0x0112, kShort = 3;  // "Exif\0\0"
-  if (app1.size() < kHeader + 8) return 1;
-  TiffBytes tiff{app1.subspan(kHeader), app1[kHeader] == 'M'};
+  constexpr size_t kHeader = 6;  // "Exif\0\0"
+  return app1.size() < kHeader ? 1 : tiff_orientation(app1.subspan(kHeader));
+}
+
+int tiff_orientation(std::span<const uint8_t> exif) {
+  constexpr size_t kEntry = 12, kTag = 0x0112, kShort = 3;
+  if (exif.size() < 8) return 1;
+  TiffBytes tiff{exif, exif[0] == 'M'};
   if (tiff.bytes[0] != tiff.bytes[1] || (tiff.bytes[0] != 'M' && tiff.bytes[0] != 'I')) return 1;
   const uint64_t directory = tiff.u32(4);
   if (tiff.u16(2) != 42 || !tiff.holds(directory, 2)) return 1;

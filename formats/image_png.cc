@@ -116,9 +116,11 @@ enum class Keep { pixels, text };
 void read_whole(PngReader& r, const std::string& name, Keep keep) {
   read_steps(r, name, [&r, keep] {
     start(r);
-    // Skips what does not change pixels: gamma, profiles, text. PLTE and tRNS stay.
+    // Skips what does not change pixels: gamma, profiles, text. PLTE, tRNS and eXIf stay.
     if (keep == Keep::pixels) {
       png_set_keep_unknown_chunks(r.png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+      png_set_keep_unknown_chunks(r.png, PNG_HANDLE_CHUNK_AS_DEFAULT,
+                                  reinterpret_cast<png_const_bytep>("eXIf"), 1);
     }
     png_read_info(r.png, r.info);
   });
@@ -137,17 +139,12 @@ void read_whole(PngReader& r, const std::string& name, Keep keep) {
   });
 }
 
-// RGBA to RGB in place, laid over white.
-void flatten(Image& image) {
-  const size_t pixels = image.rgb.size() / 4;
-  uint8_t* p = image.rgb.data();
-  for (size_t i = 0; i < pixels; ++i) {
-    const uint32_t alpha = p[4 * i + 3];
-    for (size_t c = 0; c < 3; ++c) {
-      p[3 * i + c] = static_cast<uint8_t>((p[4 * i + c] * alpha + 255 * (255 - alpha) + 127) / 255);
-    }
-  }
-  image.rgb.resize(pixels * 3);
+// What an eXIf chunk says, before or behind the pixels.
+int png_orientation(const PngReader& r) {
+  png_uint_32 size = 0;
+  png_bytep exif = nullptr;
+  if (png_get_eXIf_1(r.png, r.info, &size, &exif) == 0 || !exif) return 1;
+  return tiff_orientation({exif, size});
 }
 
 std::string utf8_from_latin1(const char* text) {
@@ -234,8 +231,8 @@ std::vector<png_text> text_chunks(const PngText& text) {
 Image decode_png(std::span<const uint8_t> bytes, const std::string& name) {
   PngReader reader(bytes);
   read_whole(reader, name, Keep::pixels);
-  if (reader.channels == 4) flatten(reader.image);
-  return std::move(reader.image);
+  if (reader.channels == 4) lay_over_white(reader.image);
+  return oriented(std::move(reader.image), png_orientation(reader));
 }
 
 Bytes encode_png(const Image& image, const PngText& text) {

@@ -66,6 +66,11 @@ PnmHeader read_pnm_header(const NextByte& next, const std::string& where) {
   return header;
 }
 
+uint64_t pixel_bytes(const PnmHeader& header) {
+  return uint64_t{header.width} * header.height * (header.kind == '6' ? 3 : 1) *
+         (header.maxval > 255 ? 2 : 1);
+}
+
 Error too_short(const std::string& where, uint64_t have, uint64_t want) {
   return Error(where, fmt::format("the picture ends after {} of {} bytes of pixels", have, want));
 }
@@ -85,12 +90,22 @@ void spread_samples(std::span<const uint8_t> samples, const PnmHeader& header, I
 
 }  // namespace
 
+uint64_t take_pnm_header(Input& input, Bytes& bytes, const std::string& where) {
+  const NextByte next = [&] {
+    uint8_t byte = 0;
+    if (input.read(&byte, 1) != 1) return -1;
+    bytes.push_back(byte);
+    return int{byte};
+  };
+  return pixel_bytes(read_pnm_header(next, where));
+}
+
 Image decode_pnm(std::span<const uint8_t> bytes, const std::string& name) {
   size_t offset = 0;
   const NextByte next = [&] { return offset < bytes.size() ? int{bytes[offset++]} : -1; };
   const PnmHeader header = read_pnm_header(next, name);
   const size_t pixels = size_t{header.width} * header.height;
-  const size_t want = pixels * (header.kind == '6' ? 3 : 1) * (header.maxval > 255 ? 2 : 1);
+  const uint64_t want = pixel_bytes(header);
   if (bytes.size() - offset < want) throw too_short(name, bytes.size() - offset, want);
 
   Image image{static_cast<int>(header.width), static_cast<int>(header.height), {}};

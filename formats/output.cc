@@ -61,6 +61,7 @@ struct Output::State {
   bool own = false;      // do we close it?
   bool regular = false;  // not a pipe, a terminal or a device
   bool sync = true;      // before it is closed, where it is regular
+  bool stays = false;    // is an unfinished file left for a later run?
   Bytes* memory = nullptr;
   std::string target, part;  // of a file that is renamed at the end; empty otherwise
   Slot* slot = nullptr;
@@ -73,7 +74,8 @@ struct Output::State {
   ~State() { give_up(); }
 
   void give_up() {
-    if (!part.empty()) ::unlink(part.c_str());
+    if (stays && !buffer.empty()) write_what_goes();
+    if (!part.empty() && !stays) ::unlink(part.c_str());
     part.clear();
     forget(std::exchange(slot, nullptr));
     if (own && fd >= 0) ::close(fd);
@@ -89,6 +91,12 @@ struct Output::State {
       from += did;
       n -= static_cast<size_t>(did);
     }
+  }
+
+  // On the way out nothing is thrown: what cannot be written will be done again.
+  void write_what_goes() noexcept {
+    const ssize_t ignored = ::write(fd, buffer.data(), buffer.size());
+    (void)ignored;
   }
 
   // The .part file is locked before it is emptied: a second process writing the same file must not
@@ -108,8 +116,9 @@ struct Output::State {
       if (::fstat(fd, &ours) != 0) throw Error::from_errno(path, "cannot create");
     } while (::stat(unfinished_name.c_str(), &named) != 0 || named.st_ino != ours.st_ino);
     part = unfinished_name;
-    slot = remember(part);
     regular = true;
+    if (stays) return;
+    slot = remember(part);
     if (::ftruncate(fd, 0) != 0) throw Error::from_errno(path, "cannot create");
   }
 };
@@ -118,6 +127,20 @@ Output::Output(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Output::Output(Output&&) noexcept = default;
 Output& Output::operator=(Output&&) noexcept = default;
 Output::~Output() = default;
+
+namespace {
+
+// A link stays a link: what it points to is replaced.
+std::string behind_link(const std::string& path) {
+  struct stat link;
+  if (::lstat(path.c_str(), &link) != 0 || !S_ISLNK(link.st_mode)) return path;
+  char* real = ::realpath(path.c_str(), nullptr);
+  const std::string target = real ? real : path;
+  std::free(real);
+  return target;
+}
+
+}  // namespace
 
 Output Output::open(const std::string& path, bool force, bool sync) {
   auto state = std::make_unique<State>();
@@ -142,15 +165,39 @@ Output Output::open(const std::string& path, bool force, bool sync) {
   if (exists && !force) {
     throw Error(path, "exists already", "--force writes over it", Error::Kind::usage);
   }
-  // A link stays a link: what it points to is replaced.
-  std::string target = path;
-  if (char* real = exists ? ::realpath(path.c_str(), nullptr) : nullptr) {
-    struct stat link;
-    if (::lstat(path.c_str(), &link) == 0 && S_ISLNK(link.st_mode)) target = real;
-    std::free(real);
-  }
-  state->open_part(target);
+  state->open_part(behind_link(path));
   state->sync = sync;
+  return Output(std::move(state));
+}
+
+Output Output::resume(const std::string& path) {
+  struct stat info;
+  const bool exists = path == "-" || ::stat(path.c_str(), &info) == 0;
+  if (path == "-" || path.empty() || (exists && !S_ISREG(info.st_mode))) {
+    throw Error::usage(path == "-" ? "standard output" : path,
+                       "is not a file that can be gone on with");
+  }
+  auto state = std::make_unique<State>();
+  state->buffer.reserve(kBuffer);
+  state->name = path;
+  state->stays = true;
+  state->open_part(behind_link(path));
+  return Output(std::move(state));
+}
+
+Output Output::log(const std::string& path, bool force) {
+  struct stat info;
+  const bool exists = ::stat(path.c_str(), &info) == 0;
+  if (exists && S_ISREG(info.st_mode) && !force) {
+    throw Error(path, "exists already", "--force writes over it", Error::Kind::usage);
+  }
+  auto state = std::make_unique<State>();
+  state->buffer.reserve(kBuffer);
+  state->name = path;
+  state->fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (state->fd < 0) throw Error::from_errno(path, "cannot create");
+  state->own = true;
+  state->stays = true;
   return Output(std::move(state));
 }
 
@@ -164,6 +211,17 @@ Output Output::memory(Bytes* to, std::string name) {
 const std::string& Output::name() const { return state_->name; }
 uint64_t Output::offset() const { return state_->written; }
 bool Output::live() const { return !state_->regular; }
+
+const std::string& Output::part() const { return state_->part; }
+
+void Output::keep(uint64_t bytes) {
+  State& s = *state_;
+  if (::ftruncate(s.fd, static_cast<off_t>(bytes)) != 0 ||
+      ::lseek(s.fd, static_cast<off_t>(bytes), SEEK_SET) < 0) {
+    throw Error::from_errno(s.name, "cannot go on");
+  }
+  s.written = bytes;
+}
 
 void Output::write(std::span<const uint8_t> bytes) {
   State& s = *state_;

@@ -21,7 +21,8 @@ struct PictureSource {
   PictureSource(std::string file) : path(std::move(file)) {}  // NOLINT: a path is a picture
 
   std::string name() const;  // "photos/1.png", "birds-0.tar: 0042.jpg"
-  // Throws vq::Error at name(). May be called by several threads at once.
+  // Both throw vq::Error at name(), and may be called by several threads at once.
+  std::shared_ptr<const Bytes> content() const;  // the file's, or the member's
   Image read() const;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 
@@ -11,14 +12,6 @@ namespace vq {
 namespace {
 
 namespace fs = std::filesystem;
-
-PngText with_record(PngText text, const Picture& picture) {
-  text.emplace_back("Title", picture.key);
-  const std::string caption = caption_of(picture.more);
-  if (!caption.empty()) text.emplace_back("Description", caption);
-  if (picture.more.contains("seed")) text.emplace_back("Seed", dump_json(picture.more["seed"]));
-  return text;
-}
 
 class FolderWriter : public PictureWriter {
  public:
@@ -33,7 +26,7 @@ class FolderWriter : public PictureWriter {
     const fs::path path = folder_ / name;
     if (path.parent_path() != last_parent_) make_folder(last_parent_ = path.parent_path());
     Output png = Output::open(path, options_.force, /*sync=*/false);
-    png.write(encode_png(picture.image, with_record(options_.text, picture)));
+    png.write(encode_png(picture.image, png_recipe(options_.text, picture)));
     png.close();
     Json line = {{"image", name}, {"key", picture.key}};
     for (const auto& [member, value] : picture.more.items()) {
@@ -67,7 +60,7 @@ class SingleWriter : public PictureWriter {
                   "give a folder (-o out/), or a contact sheet (--sheet FILE.png)");
     }
     seen_ = true;
-    output_.write(encode_png(picture.image, with_record(options_.text, picture)));
+    output_.write(encode_png(picture.image, png_recipe(options_.text, picture)));
   }
 
   void close() override {
@@ -84,13 +77,21 @@ class SingleWriter : public PictureWriter {
 
 class StreamWriter : public PictureWriter {
  public:
-  StreamWriter(const std::string& path, bool force) : output_(Output::open(path, force)) {}
-  void put(const Picture& picture) override { write_ppm(output_, picture.image); }
+  StreamWriter(const std::string& path, const PictureWriterOptions& options)
+      : output_(Output::open(path, options.force)), options_(options) {}
+  void put(const Picture& picture) override {
+    if (options_.format == PictureFormat::png) {
+      output_.write(encode_png(picture.image, png_recipe(options_.text, picture)));
+    } else {
+      write_ppm(output_, picture.image);
+    }
+  }
   void flush() override { output_.flush(); }
   void close() override { output_.close(); }
 
  private:
   Output output_;
+  PictureWriterOptions options_;
 };
 
 class SheetWriter : public PictureWriter {
@@ -127,6 +128,26 @@ class SheetWriter : public PictureWriter {
 
 }  // namespace
 
+const std::vector<std::string>& picture_format_words() {
+  static const std::vector<std::string> words = {"auto", "folder", "tar", "ppm", "png"};
+  return words;
+}
+
+PictureFormat picture_format_from_word(const std::string& word) {
+  const auto& words = picture_format_words();
+  const auto it = std::find(words.begin(), words.end(), word);
+  if (it == words.end()) throw Error("", fmt::format("'{}' is not a format of pictures", word));
+  return static_cast<PictureFormat>(it - words.begin());
+}
+
+PngText png_recipe(PngText text, const Picture& picture) {
+  text.emplace_back("vq:key", picture.key);
+  const std::string caption = caption_of(picture.more);
+  if (!caption.empty()) text.emplace_back("vq:caption", caption);
+  if (picture.more.contains("seed")) text.emplace_back("vq:seed", dump_json(picture.more["seed"]));
+  return text;
+}
+
 std::string caption_of(const Json& more) {
   const auto caption = more.find("caption");
   if (caption != more.end() && caption->is_string()) return *caption;
@@ -150,10 +171,19 @@ std::string picture_file_name(const std::string& key) {
 
 std::unique_ptr<PictureWriter> open_pictures(const std::string& path,
                                              const PictureWriterOptions& options) {
-  if (path == "-" || path.ends_with(".ppm")) {
-    return std::make_unique<StreamWriter>(path, options.force);
+  const bool by_name = options.format == PictureFormat::automatic;
+  if (options.format == PictureFormat::tar || (by_name && path.ends_with(".tar"))) {
+    return open_picture_tar(path, options);
   }
-  if (path.ends_with(".png")) return std::make_unique<SingleWriter>(path, options);
+  if (options.per_shard > 0) {
+    throw Error::usage(path, "only tar archives come in shards", "give -o NAME.tar");
+  }
+  const bool stream = options.format == PictureFormat::ppm ||
+                      options.format == PictureFormat::png ||
+                      (by_name && (path == "-" || path.ends_with(".ppm")));
+  if (stream) return std::make_unique<StreamWriter>(path, options);
+  if (by_name && path.ends_with(".png")) return std::make_unique<SingleWriter>(path, options);
+  if (path == "-") throw Error::usage("standard output", "is not a folder");
   return std::make_unique<FolderWriter>(path, options);
 }
 

@@ -155,7 +155,10 @@ void report_safetensors(Json& report, const std::string& path) {
 
 void report_image(Json& report, const std::string& path, const std::string& name, Format format) {
   report["kind"] = "image";
-  report["format"] = format == Format::png ? "png" : format == Format::jpeg ? "jpeg" : "ppm";
+  report["format"] = format == Format::png    ? "png"
+                     : format == Format::jpeg ? "jpeg"
+                     : format == Format::webp ? "webp"
+                                              : "ppm";
   int width = 0, height = 0;
   uint64_t pictures = 0;
   if (format == Format::ppm) {
@@ -174,8 +177,8 @@ void report_image(Json& report, const std::string& path, const std::string& name
   if (format == Format::png) {
     for (const auto& [keyword, value] : read_png_text(path)) {
       Json found = structured(value);
-      // vq-decode's "Comment" is the history of the tokens and of their decoding.
-      if (keyword == "Comment" && found.is_array()) {
+      // vq-decode's "vq:history" is the history of the tokens and of their decoding.
+      if (keyword == "vq:history" && found.is_array()) {
         report["history"] = std::move(found);
       } else {
         text[keyword] = std::move(found);
@@ -224,6 +227,7 @@ void report_content(Json& report, Input input, const std::string& path) {
     case Format::torch:
     case Format::png:
     case Format::jpeg:
+    case Format::webp:
     case Format::ppm: {
       std::unique_ptr<Spooled> spooled;
       if (path == "-") spooled = std::make_unique<Spooled>(input);

@@ -50,9 +50,13 @@ struct TokenWriterOptions {
   bool history = true;      // false: the header carries no history (byte-exact comparison)
 };
 
+struct KeptTokens;  // token_resume.h
+
 class TokenWriter {
  public:
   TokenWriter(Output output, const GridHeader& header, const TokenWriterOptions& options = {});
+  // Goes on behind what an unfinished binary file holds (resume_tokens); its header stays.
+  TokenWriter(Output output, const KeptTokens& kept, const TokenWriterOptions& options = {});
   TokenWriter(TokenWriter&&) noexcept;
   ~TokenWriter();  // without close() the stream has no end mark, and a file does not appear
 

@@ -15,6 +15,7 @@
 #include "formats/token_grid.h"
 #include "formats/token_header.h"
 #include "formats/token_index.h"
+#include "formats/token_resume.h"
 #include "formats/token_text.h"
 
 namespace vq {
@@ -154,7 +155,8 @@ struct TokenWriter::State {
       index.sizes.push_back(static_cast<uint32_t>(frame.size()));
       index.counts.push_back(static_cast<uint16_t>(count));
     }
-    if (output.live()) output.flush();
+    // Also of a file: what is done is done, should the program be stopped.
+    output.flush();
   }
 
   void end() {
@@ -186,12 +188,31 @@ struct TokenWriter::State {
   }
 };
 
+namespace {
+
+void check_options(const TokenWriterOptions& options) {
+  if (options.block_records >= 1 && options.block_records <= kMaxBlockRecords) return;
+  throw Error::usage("", fmt::format("a block of {} records is outside 1..{}",
+                                     options.block_records, kMaxBlockRecords));
+}
+
+}  // namespace
+
+TokenWriter::TokenWriter(Output output, const KeptTokens& kept, const TokenWriterOptions& options) {
+  check_options(options);
+  if (options.spelling == Spelling::text) {
+    throw Error::usage(output.name(), "the text spelling cannot be gone on with");
+  }
+  state_ = std::make_unique<State>(std::move(output), kept.header, options);
+  state_->index = kept.index;
+  state_->index.stream_bytes = kept.begin;
+  state_->records = kept.records;
+  state_->blocks = kept.blocks;
+}
+
 TokenWriter::TokenWriter(Output output, const GridHeader& header,
                          const TokenWriterOptions& options) {
-  if (options.block_records < 1 || options.block_records > kMaxBlockRecords) {
-    throw Error::usage("", fmt::format("a block of {} records is outside 1..{}",
-                                       options.block_records, kMaxBlockRecords));
-  }
+  check_options(options);
   state_ = std::make_unique<State>(std::move(output), header, options);
   // Until the end this is where the stream begins: an output may have been written to before.
   state_->index.stream_bytes = state_->output.offset();

@@ -18,7 +18,7 @@ T
 }
 
 packages='g++ cmake make ninja-build ca-certificates libarchive-dev libcxxopts-dev libfmt-dev libgtest-dev
-  libicu-dev libjpeg62-turbo-dev libpng-dev libsentencepiece-dev libzstd-dev nlohmann-json3-dev zstd groff-base
+  libicu-dev libjpeg62-turbo-dev libpng-dev libsentencepiece-dev libwebp-dev libzstd-dev nlohmann-json3-dev zstd groff-base
   python3 python3-zstandard'
 for arg in "$@"; do
   case $arg in
@@ -114,12 +114,12 @@ check_other_system() {
   fi
   if command -v c++ >/dev/null; then
     for pair in archive.h=libarchive cxxopts.hpp=cxxopts fmt/core.h=fmt gtest/gtest.h=googletest unicode/uchar.h=icu jpeglib.h=libjpeg-turbo \
-      png.h=libpng sentencepiece_trainer.h=sentencepiece zstd.h=zstd nlohmann/json.hpp=nlohmann-json; do
+      png.h=libpng sentencepiece_trainer.h=sentencepiece webp/demux.h=libwebp zstd.h=zstd nlohmann/json.hpp=nlohmann-json; do
       has_header "${pair%=*}" || missing="$missing ${pair#*=}"
     done
   else
-    missing="$missing (and, not checked without a compiler: libarchive cxxopts fmt googletest icu
-      libjpeg-turbo libpng sentencepiece zstd nlohmann-json)"
+    missing="$missing (and, not checked without a compiler: libarchive cxxopts fmt googletest icu libjpeg-turbo libpng
+      sentencepiece libwebp zstd nlohmann-json)"
   fi
   if [ -n "$missing" ]; then
     fail "this is not Debian 12; please install:" $missing

@@ -163,7 +163,7 @@ void draw(RecordRange& records, const RecordsWanted& wanted, const cli::Context&
   Json history = header.history;
   history.push_back(cli::history_entry(context));
   write_png(wanted.heat, draw_sheet(cells, {.max_lines = 1}),
-            {{"Software", "vq-info " + cli::version_string()}, {"Comment", dump_json(history)}},
+            {{"Software", "vq-info " + cli::version_string()}, {"vq:history", dump_json(history)}},
             wanted.force);
 }
 

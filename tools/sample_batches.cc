@@ -9,18 +9,6 @@
 
 namespace vq {
 
-Shard parse_shard(const std::string& text) {
-  if (text.empty()) return {};
-  char rest = 0;
-  unsigned long long i = 0, n = 0;
-  const bool digits =
-      text.find_first_not_of("0123456789/") == std::string::npos && text.size() < 24;
-  if (!digits || std::sscanf(text.c_str(), "%llu/%llu%c", &i, &n, &rest) != 2 || i >= n) {
-    throw Error::usage("--shard", "'" + text + "' is not I/N with 0 <= I < N");
-  }
-  return {i, n};
-}
-
 SampleBatches::SampleBatches(const DiffusionModel& model, JobOptions options,
                              const BatchOptions& how, SampleOutput& output, cli::Progress& progress)
     : model_(model), options_(std::move(options)), how_(how), output_(output), progress_(progress) {
@@ -33,7 +21,7 @@ SampleBatches::SampleBatches(const DiffusionModel& model, JobOptions options,
 void SampleBatches::add(const Prompt& prompt, const std::string& where,
                         const std::vector<int32_t>& start) {
   for (int64_t copy = 0; copy < how_.count; ++copy, ++next_) {
-    if (next_ % how_.shard.count != how_.shard.index) continue;
+    if (!how_.shard.holds(next_)) continue;
     try {
       waiting_.push_back(
           make_job(model_.condition(), prompt, options_.sampler.seed, next_, copy, how_.count));

@@ -9,18 +9,11 @@
 #include "formats/prompts.h"
 #include "lib/runtime/device.h"
 #include "lib/sampling/jobs.h"
+#include "tools/cli/shard.h"
 #include "tools/cli/terminal.h"
 #include "tools/sample_output.h"
 
 namespace vq {
-
-// Every count-th record of a run, from record `index` on.
-struct Shard {
-  uint64_t index = 0, count = 1;
-};
-
-// "I/N", or all of them for "". Throws vq::Error (usage) for anything else.
-Shard parse_shard(const std::string& text);
 
 struct BatchOptions {
   int64_t count = 1;  // records of each prompt

@@ -9,12 +9,15 @@ declare -gA _vq_words
 _vq_words[vq-decode]='
 model	m	file	-
 output	o	file	-
+format	-	words	auto folder tar ppm png
+per-shard	-	value	-
 sheet	-	file	-
 columns	-	value	-
 scale	-	value	-
 batch	b	value	-
 device	d	value	-
 threads	j	value	-
+tile	-	value	-
 mask	-	words	error grey
 force	f	nothing	-
 quiet	q	nothing	-
@@ -32,8 +35,14 @@ threads	j	value	-
 format	-	words	auto folder jsonl csv tsv coco cub shards
 split	-	words	all train test
 size	-	value	-
-resize	-	words	center squash
+resize	-	words	center squash paper-val paper-train
+crops	-	value	-
+flip	-	nothing	-
+seed	s	value	-
+shard	-	value	-
+resume	-	nothing	-
 max-bad	-	value	-
+bad-list	-	file	-
 text	t	nothing	-
 level	-	value	-
 no-history	-	nothing	-

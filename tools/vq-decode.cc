@@ -7,6 +7,7 @@
 #include "formats/token_grid.h"
 #include "lib/codec/codec.h"
 #include "lib/codec/pixels.h"
+#include "lib/codec/tiles.h"
 #include "lib/runtime/device.h"
 #include "tools/cli/options.h"
 #include "tools/cli/run.h"
@@ -15,8 +16,8 @@
 namespace {
 
 struct {
-  std::string model, output = "-", sheet, device = "cpu", mask = "error";
-  int64_t batch = 32;
+  std::string model, output = "-", sheet, device = "cpu", mask = "error", format = "auto";
+  int64_t batch = 32, per_shard = 0, tile = 0;
   int threads = 0, columns = 0, scale = 0;
   bool force = false;
 } args;
@@ -24,18 +25,25 @@ struct {
 const vq::cli::Command command = {
     .name = "vq-decode",
     .summary = "Turn tokens back into pictures.",
-    .usage = {"[options] -m CODEC [-o DIR/|FILE.png|-] [--sheet FILE.png] [TOKENS...]"},
+    .usage = {"[options] -m CODEC [-o DIR/|FILE.tar|FILE.png|-] [--sheet FILE.png] [TOKENS...]"},
     .example = "echo 'a small red bird' | vq-sample -m bird.safetensors -n 16 | vq-decode -m "
                "codec.safetensors -o out/",
     .options = {
         {.letter = 'm', .name = "model", .value = "CODEC",
          .help = "the codec that made the tokens", .target = &args.model, .required = true},
         {.letter = 'o', .name = "output", .value = "WHERE",
-         .help = "a folder, FILE.png, FILE.ppm, or - for PPM on standard output",
+         .help = "a folder, FILE.tar, FILE.png, FILE.ppm, or - for PPM on standard output",
          .target = &args.output,
          .more = "A folder gets KEY.png for each record and captions.jsonl, and is a data set "
-                 "again. FILE.png takes one record. Without -o but with --sheet only the sheet is "
-                 "written."},
+                 "again; so is FILE.tar, in WebDataset's spelling. FILE.png takes one record. "
+                 "Without -o but with --sheet only the sheet is written."},
+        {.name = "format", .value = "NAME",
+         .help = "what is written, auto: as the output is called", .target = &args.format,
+         .choices = vq::picture_format_words(),
+         .more = "png is a stream of any number of PNG, one behind the other."},
+        {.name = "per-shard", .value = "N", .help = "pictures in one tar archive, 0: all",
+         .target = &args.per_shard, .min = 0,
+         .more = "FILE.tar becomes FILE-000000.tar, FILE-000001.tar, ..."},
         {.name = "sheet", .value = "FILE.png",
          .help = "also one contact sheet, captions under the pictures", .target = &args.sheet},
         {.name = "columns", .value = "N", .help = "pictures in a row of the sheet, 0: by itself",
@@ -50,6 +58,9 @@ const vq::cli::Command command = {
          .target = &args.device},
         {.letter = 'j', .name = "threads", .value = "N", .help = "threads, 0: all cores",
          .target = &args.threads, .min = 0, .max = 1024},
+        {.name = "tile", .value = "N",
+         .help = "decode large grids in tiles of N x N cells, 0: whole", .target = &args.tile,
+         .min = 0, .max = 65535, .more = "See TILES."},
         {.name = "mask", .value = "HOW", .help = "what to do with masked cells",
          .target = &args.mask, .choices = {"error", "grey"},
          .more = "grey paints them, which shows how far a picture was when sampling stopped."},
@@ -94,7 +105,8 @@ void write_batch(Batch& batch, const vq::Codec& codec, const vq::GridHeader& hea
                  Writers& writers) {
   const auto count = static_cast<int64_t>(batch.records.size());
   const auto tokens = at::tensor(batch.tokens, at::kLong).view({count, header.length()});
-  auto bytes = vq::to_bytes(codec.decode(tokens, header.height, header.width));
+  auto bytes = vq::to_bytes(
+      vq::decode_in_tiles(codec, tokens, header.height, header.width, args.tile));
   if (args.mask == "grey") paint_masked(bytes, batch, header);
   for (int64_t b = 0; b < count; ++b) {
     vq::TokenRecord& record = batch.records[static_cast<size_t>(b)];
@@ -110,7 +122,9 @@ Writers open_writers(const vq::GridHeader& header, const vq::cli::Context& conte
   const vq::PictureWriterOptions options = {
       args.force,
       {{"Software", "vq-decode " + vq::cli::version_string()},
-       {"Comment", vq::dump_json(history)}}};
+       {"vq:history", vq::dump_json(history)}},
+      vq::picture_format_from_word(args.format),
+      static_cast<uint64_t>(args.per_shard)};
   Writers writers;
   const bool sheet_only = !args.sheet.empty() && !context.parsed.has("output");
   if (!sheet_only) writers.push_back(vq::open_pictures(args.output, options));

@@ -2,26 +2,26 @@
 
 #include <fmt/format.h>
 
-#include <exception>
-#include <future>
-
 #include "formats/dataset.h"
+#include "formats/image_stream.h"
 #include "formats/token_grid.h"
+#include "formats/token_resume.h"
 #include "lib/codec/codec.h"
-#include "lib/codec/pictures.h"
 #include "lib/runtime/device.h"
 #include "tools/cli/options.h"
 #include "tools/cli/run.h"
+#include "tools/cli/shard.h"
 #include "tools/cli/terminal.h"
+#include "tools/encode_pictures.h"
 
 namespace {
 
 struct {
-  std::string model, output = "-", device = "cpu", resize = "center";
+  std::string model, output = "-", device = "cpu", resize = "center", bad_list, shard;
   std::string format = "auto", split = "all";
-  int64_t batch = 32, max_bad = 0;
-  int threads = 0, size = 0, level = 3;
-  bool text = false, no_history = false, force = false;
+  int64_t batch = 32, max_bad = 0, seed = 0;
+  int threads = 0, size = 0, level = 3, crops = 1;
+  bool flip = false, resume = false, text = false, no_history = false, force = false;
 } args;
 
 const vq::cli::Command command = {
@@ -41,7 +41,7 @@ const vq::cli::Command command = {
          .target = &args.device},
         {.letter = 'j', .name = "threads", .value = "N",
          .help = "threads that read pictures and compute, 0: all cores", .target = &args.threads,
-         .min = 0, .max = 1024},
+         .min = 0, .max = 1024, .more = "Nor on this."},
         {.name = "format", .value = "NAME", .help = "what the pictures come in, auto: as it looks",
          .target = &args.format, .choices = vq::dataset_format_words(),
          .more = "See DATA SETS."},
@@ -52,11 +52,28 @@ const vq::cli::Command command = {
          .more = "A multiple of the codec's cell."},
         {.name = "resize", .value = "HOW",
          .help = "how other shapes become square", .target = &args.resize,
-         .choices = {"center", "squash"},
-         .more = "center keeps the centre square, squash all of the picture. A picture of the "
-                 "right size is not touched."},
+         .choices = vq::resize_words(), .more = "See SIZES."},
+        {.name = "crops", .value = "N", .help = "crops of each picture", .target = &args.crops,
+         .min = 1, .max = 10000,
+         .more = "Several need --resize paper-train, which draws them. Their keys end in @crop0, "
+                 "@crop1, ..."},
+        {.name = "flip", .help = "also each picture mirrored", .target = &args.flip,
+         .more = "As a record of its own, whose key ends in @flip."},
+        {.letter = 's', .name = "seed", .value = "N", .help = "seed of what --resize draws",
+         .target = &args.seed, .min = 0,
+         .more = "A crop depends on the seed, the picture's key and its own number alone."},
+        {.name = "shard", .value = "I/N",
+         .help = "only every N-th picture, from picture I, 0 <= I < N", .target = &args.shard,
+         .more = "All shards together give the records of a run without it."},
+        {.name = "resume", .help = "go on with what an earlier run wrote", .target = &args.resume,
+         .more = "Pictures whose keys are in TOKENS, or in TOKENS.part that a stopped run left, "
+                 "are passed over; with this option the latter stays when the run is stopped. The "
+                 "end is the same file as without a stop."},
         {.name = "max-bad", .value = "N", .help = "unreadable pictures to skip before giving up",
          .target = &args.max_bad, .min = 0, .more = "Each is named on standard error."},
+        {.name = "bad-list", .value = "FILE", .help = "also list them in a file",
+         .target = &args.bad_list,
+         .more = "One a line: its name, a tab, what is wrong with it."},
         {.letter = 't', .name = "text", .help = "write the text spelling, one record a line",
          .target = &args.text},
         {.name = "level", .value = "N", .help = "zstd compression level", .target = &args.level,
@@ -75,7 +92,21 @@ int grid_side(const vq::Codec& codec) {
   }
 }
 
-vq::GridHeader make_header(const vq::Codec& codec, const vq::ExampleReader* set,
+vq::ViewPlan make_plan(const vq::Codec& codec) {
+  vq::ViewPlan plan;
+  plan.size = static_cast<int>(grid_side(codec) * codec.config().factor());
+  plan.resize = vq::resize_from_word(args.resize);
+  plan.crops = args.crops;
+  plan.flip = args.flip;
+  plan.seed = static_cast<uint64_t>(args.seed);
+  if (plan.crops > 1 && !vq::is_random(plan.resize)) {
+    throw vq::Error::usage("--crops", "with --resize " + args.resize + " all crops are the same",
+                           "--resize paper-train draws them");
+  }
+  return plan;
+}
+
+vq::GridHeader make_header(const vq::Codec& codec, const vq::ExampleReader& set,
                            const vq::cli::Context& context) {
   vq::GridHeader header;
   header.height = header.width = grid_side(codec);
@@ -84,161 +115,83 @@ vq::GridHeader make_header(const vq::Codec& codec, const vq::ExampleReader* set,
   vq::Json entry = vq::cli::history_entry(context);
   entry["model"] = codec.identity();
   header.history.push_back(entry);
-  if (set != nullptr && !set->classes().empty()) header.more["classes"] = set->classes();
+  if (!set.classes().empty()) header.more["classes"] = set.classes();
+  // How pictures became squares: with other words here other tokens are to be expected.
+  vq::Json pictures = {{"resize", args.resize}};
+  if (args.crops > 1) pictures["crops"] = args.crops;
+  if (args.flip) pictures["flip"] = true;
+  if (vq::is_random(vq::resize_from_word(args.resize))) pictures["seed"] = args.seed;
+  header.more["pictures"] = pictures;
   return header;
 }
 
-vq::TokenRecord to_record(const vq::Example& example) {
-  vq::TokenRecord record;
-  record.key = example.key;
-  if (example.captions.size() == 1) record.more["caption"] = example.captions[0];
-  if (example.captions.size() > 1) record.more["captions"] = example.captions;
-  if (example.label >= 0) record.more["label"] = example.label;
-  for (const auto& [name, value] : example.more.items()) record.more[name] = value;
-  return record;
-}
-
-// Encodes a batch and writes its records; `records` come without tokens.
-void write_batch(const vq::Codec& codec, const at::Tensor& bytes,
-                 std::vector<vq::TokenRecord>& records, vq::TokenWriter& writer) {
-  if (records.empty()) return;
-  const auto tokens = codec.encode(vq::to_images(bytes)).contiguous();
-  const int64_t* row = tokens.data_ptr<int64_t>();
-  for (vq::TokenRecord& record : records) {
-    record.tokens.assign(row, row + tokens.size(1));
-    row += tokens.size(1);
-    writer.write(record);
-  }
-  records.clear();
-}
-
-// Names a bad picture; one too many ends the program.
-void count_bad(const vq::Error& error, int64_t& bad) {
-  if (++bad > args.max_bad) throw error;
-  vq::cli::say(error.where().empty() ? error.message() : error.where() + ": " + error.message());
-}
-
-struct Counts {
-  uint64_t pictures = 0;
-  int64_t bad = 0;
-};
-
-// The next examples and their pictures. What ends the set too early waits until they are written.
-struct ReadBatch {
-  std::vector<vq::Example> examples;
-  vq::PictureBatch pictures;
-  std::exception_ptr trouble;
-};
-
-ReadBatch read_batch(vq::ExampleReader& set, const vq::ReadOptions& how) {
-  ReadBatch batch;
-  std::vector<vq::PictureSource> sources;
-  try {
-    vq::Example example;
-    while (std::ssize(sources) < args.batch && set.next(example)) {
-      sources.push_back(std::move(example.picture));
-      batch.examples.push_back(std::move(example));
-    }
-  } catch (const vq::Error&) {
-    batch.trouble = std::current_exception();
-  }
-  if (!sources.empty()) batch.pictures = vq::read_pictures(sources, how);
-  return batch;
-}
-
-Counts encode_set(vq::ExampleReader& set, const vq::Codec& codec, const vq::ReadOptions& how,
-                  vq::TokenWriter& writer, vq::cli::Progress& progress) {
-  Counts counts;
-  const auto read = [&] { return read_batch(set, how); };
-  auto next = std::async(std::launch::async, read);
-  while (true) {
-    ReadBatch batch = next.get();
-    if (batch.examples.empty()) {
-      if (batch.trouble) std::rethrow_exception(batch.trouble);
-      return counts;
-    }
-    if (!batch.trouble) next = std::async(std::launch::async, read);
-    std::vector<bool> skip(batch.examples.size(), false);
-    for (const vq::BadPicture& b : batch.pictures.bad) {
-      count_bad(b.error, counts.bad);
-      skip[static_cast<size_t>(b.index)] = true;
-    }
-    std::vector<vq::TokenRecord> records;
-    std::vector<int64_t> rows;
-    for (size_t i = 0; i < skip.size(); ++i) {
-      if (skip[i]) continue;
-      rows.push_back(static_cast<int64_t>(i));
-      records.push_back(to_record(batch.examples[i]));
-    }
-    const at::Tensor& bytes = batch.pictures.bytes;
-    const bool all = rows.size() == skip.size();
-    write_batch(codec, all ? bytes : bytes.index_select(0, at::tensor(rows, at::kLong)), records,
-                writer);
-    counts.pictures += batch.examples.size();
-    progress.update(counts.pictures);
-    if (batch.trouble) std::rethrow_exception(batch.trouble);
+// A file that is gone on with must be of the same kind in all that its header says.
+void check_goes_on(const vq::GridHeader& there, const vq::GridHeader& now) {
+  vq::check_compatible(there, now, args.output);
+  for (const char* name : {"classes", "pictures"}) {
+    const vq::Json a = there.more.value(name, vq::Json()), b = now.more.value(name, vq::Json());
+    if (a == b) continue;
+    throw vq::Error(args.output,
+                    fmt::format("cannot be gone on with: its \"{}\" are {}, now they are {}", name,
+                                vq::dump_json(a), vq::dump_json(b)));
   }
 }
 
-// Pictures of a PPM stream are numbered; what is there is encoded before waiting for more.
-void encode_stream(vq::Input& input, const vq::Codec& codec, const vq::ReadOptions& how,
-                   vq::TokenWriter& writer, vq::cli::Progress& progress) {
-  std::vector<vq::TokenRecord> records;
-  std::vector<at::Tensor> pictures;
-  uint64_t count = 0;
-  vq::Image image;
-  while (vq::read_ppm(input, image)) {
-    pictures.push_back(vq::to_tensor(vq::fit_image(image, how.size, how.resize)));
-    records.push_back({fmt::format("{:06}", count++), {}, vq::Json::object()});
-    const bool wait = !input.ready();
-    if (!wait && static_cast<int64_t>(records.size()) < args.batch) continue;
-    write_batch(codec, at::stack(pictures), records, writer);
-    pictures.clear();
-    if (wait) writer.flush();
-    progress.update(count);
+// What the operands name; without any, standard input, as a list, a shard or a stream of pictures.
+std::unique_ptr<vq::ExampleReader> open_set(const std::vector<std::string>& operands, bool& live) {
+  const vq::DatasetOptions options = {.format = vq::dataset_format_from_word(args.format),
+                                      .split = vq::dataset_split_from_word(args.split)};
+  if (!operands.empty() && operands != std::vector<std::string>{"-"}) {
+    return vq::open_examples(operands, options);
   }
-  if (!pictures.empty()) write_batch(codec, at::stack(pictures), records, writer);
+  vq::Input input = vq::Input::open("-");
+  if (auto set = vq::read_examples(input, ".", options)) return set;
+  live = true;
+  return vq::read_picture_stream(std::move(input));
 }
 
 int encode(const vq::cli::Context& context) {
   if (!args.text) vq::cli::refuse_terminal_output(args.output, args.force);
   vq::cli::refuse_terminal_input(context.operands);
+  if (args.resume && args.text) {
+    throw vq::Error::usage("--resume", "goes on with binary files only, not with --text");
+  }
+  const vq::Shard shard = vq::parse_shard(args.shard);
   vq::set_threads(args.threads);
   vq::Codec codec = vq::Codec::load(args.model);
   codec.to(vq::open_device(args.device));
-  const vq::ReadOptions how = {
-      .size = static_cast<int>(grid_side(codec) * codec.config().factor()),
-      .resize = vq::resize_from_word(args.resize),
-      .threads = args.threads};
 
-  const bool from_input =
-      context.operands.empty() || context.operands == std::vector<std::string>{"-"};
-  const vq::DatasetOptions options = {.format = vq::dataset_format_from_word(args.format),
-                                      .split = vq::dataset_split_from_word(args.split)};
-  std::optional<vq::Input> input;
-  std::unique_ptr<vq::ExampleReader> set;
-  if (from_input) {
-    input = vq::Input::open("-");
-    set = vq::read_examples(*input, ".", options);
-  } else {
-    set = vq::open_examples(context.operands, options);
+  auto wanted = std::make_shared<vq::WantedViews>();
+  wanted->plan = make_plan(codec);
+  wanted->shard = shard;
+  vq::EncodeOptions options = {.batch = args.batch, .threads = args.threads};
+  wanted->set = open_set(context.operands, options.live);
+  const vq::GridHeader header = make_header(codec, *wanted->set, context);
+  const vq::TokenWriterOptions how = {
+      .spelling = args.text ? vq::Spelling::text : vq::Spelling::binary,
+      .level = args.level,
+      .history = !args.no_history};
+  std::optional<vq::KeptTokens> kept;
+  vq::Output output = args.resume ? vq::resume_tokens(args.output, kept)
+                                  : vq::Output::open(args.output, args.force);
+  if (kept) {
+    check_goes_on(kept->header, header);
+    wanted->done = std::move(kept->keys);
+    vq::cli::note(fmt::format("goes on behind {} records", wanted->done.size()));
   }
-  vq::TokenWriter writer(vq::Output::open(args.output, args.force),
-                         make_header(codec, set.get(), context),
-                         {.spelling = args.text ? vq::Spelling::text : vq::Spelling::binary,
-                          .level = args.level,
-                          .history = !args.no_history});
-  vq::cli::Progress progress(context.common, "images", set ? set->total() : 0);
-  Counts counts;
-  if (set) {
-    counts = encode_set(*set, codec, how, writer, progress);
-  } else {
-    encode_stream(*input, codec, how, writer, progress);
-  }
+  vq::TokenWriter writer = kept ? vq::TokenWriter(std::move(output), *kept, how)
+                                : vq::TokenWriter(std::move(output), header, how);
+  vq::BadPictures bad(args.max_bad);
+  if (!args.bad_list.empty()) bad.list(args.bad_list, args.force || args.resume);
+  const uint64_t done = wanted->done.size() / wanted->plan.views().size();
+  const uint64_t total = wanted->set->total() / shard.count;
+  vq::cli::Progress progress(context.common, "images", total - std::min(total, done));
+  const uint64_t pictures = vq::encode_pictures(wanted, codec, options, writer, bad, progress);
   writer.close();
+  bad.close();
   progress.finish();
-  if (counts.bad > 0) {
-    vq::cli::note(fmt::format("{} of {} pictures skipped", counts.bad, counts.pictures));
+  if (bad.count() > 0) {
+    vq::cli::note(fmt::format("{} of {} pictures skipped", bad.count(), pictures));
   }
   return 0;
 }

@@ -260,5 +260,21 @@ TEST(Output, ASignalHandlerRemovesWhatIsUnfinished) {
   EXPECT_TRUE(std::filesystem::exists(folder / "finished"));
 }
 
+TEST(OutputLog, LinesAreThereAtOnceAndStay) {
+  const TempFolder folder;
+  {
+    Output log = Output::log(folder / "bad.txt", false);
+    log.write("one\n");
+    log.flush();
+    EXPECT_EQ(file_content(folder / "bad.txt"), "one\n");
+    log.write("two\n");
+  }
+  EXPECT_EQ(file_content(folder / "bad.txt"), "one\ntwo\n") << "also when it is not closed";
+  EXPECT_EQ(error_of([&] { Output::log(folder / "bad.txt", false); }, folder.path()),
+            "bad.txt: exists already");
+  Output::log(folder / "bad.txt", true).close();
+  EXPECT_EQ(file_content(folder / "bad.txt"), "");
+}
+
 }  // namespace
 }  // namespace vq

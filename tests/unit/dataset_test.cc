@@ -107,11 +107,11 @@ TEST(Folder, LinksAreFollowedAndLoopsEnd) {
 TEST(Folder, EveryMistakeHasItsSentence) {
   const TempFolder folder;
   std::filesystem::create_directories(folder / "empty");
-  touch(folder, {"texts/a.txt", "texts/b.webp", "twice/a.png", "twice/a.jpg", "x.bin"});
+  touch(folder, {"texts/a.txt", "texts/b.gif", "twice/a.png", "twice/a.jpg", "x.bin"});
   EXPECT_EQ(error_for(folder, "none"), "none: cannot open: No such file or directory");
   EXPECT_EQ(error_for(folder, "empty"), "empty: the folder is empty");
   EXPECT_EQ(error_for(folder, "texts"),
-            "texts: no PNG, JPEG or PPM image among the 2 files in the folder");
+            "texts: no PNG, JPEG, WebP or PPM image among the 2 files in the folder");
   EXPECT_EQ(error_for(folder, "twice"), "twice/a.png: its key \"a\" is that of twice/a.jpg");
   EXPECT_NE(error_for(folder, "x.bin").find("expected a folder, a list (.jsonl, .csv"),
             std::string::npos);

@@ -17,6 +17,8 @@ TEST(Detect, FirstBytesTell) {
   EXPECT_EQ(of(""), Format::empty);
   EXPECT_EQ(of("\x89PNG\r\n\x1a\n...."), Format::png);
   EXPECT_EQ(of("\xff\xd8\xff\xe0"), Format::jpeg);
+  EXPECT_EQ(of("RIFF....WEBPVP8 "), Format::webp);
+  EXPECT_EQ(of("RIFF....WAVEfmt "), Format::text);
   EXPECT_EQ(of("P6\n2 2\n255\n"), Format::ppm);
   EXPECT_EQ(of("PK\x03\x04"), Format::zip);
   EXPECT_EQ(of("\x1f\x8b\x08"), Format::gzip);

@@ -141,6 +141,18 @@ TEST(Png, GammaIsNotApplied) {
             pixels({100, 100, 100}));
 }
 
+TEST(Png, ExifTurnsItWhereverItStands) {
+  const Image image = test_picture(5, 3);
+  for (int orientation = 1; orientation <= 8; ++orientation) {
+    const Bytes app1 = make_exif(orientation, true);
+    const auto set = [&](png_structp p, png_infop info) {
+      png_set_eXIf_1(p, info, app1.size() - 6, const_cast<png_bytep>(app1.data() + 6));
+    };
+    const Bytes png = make_png({5, 3, 8, PNG_COLOR_TYPE_RGB}, image.rgb, set);
+    EXPECT_EQ(decode_image(png, "x").rgb, oriented(image, orientation).rgb) << orientation;
+  }
+}
+
 TEST(Png, EveryCutAndEveryFlippedByteIsAnErrorOrHarmless) {
   const Image image = test_picture(9, 9);
   const Bytes whole = encode_png(image, {{"Comment", "hello"}});
@@ -387,11 +399,11 @@ TEST(Ppm, AStreamSaysWhereItBroke) {
 
 TEST(Image, OtherFilesAreCalledByTheirNames) {
   EXPECT_EQ(error_for(""), "x: is empty, not an image");
-  EXPECT_EQ(error_for("hello"), "x: is not a PNG, JPEG or PPM image");
-  EXPECT_EQ(error_for("GIF89a..."), "x: is a GIF image; only PNG, JPEG and PPM can be read");
-  EXPECT_EQ(error_for("RIFF....WEBPVP8 "),
-            "x: is a WebP image; only PNG, JPEG and PPM can be read");
-  EXPECT_EQ(error_for("....ftypavif"), "x: is an AVIF image; only PNG, JPEG and PPM can be read");
+  EXPECT_EQ(error_for("hello"), "x: is not a PNG, JPEG, WebP or PPM image");
+  EXPECT_EQ(error_for("GIF89a..."), "x: is a GIF image; only PNG, JPEG, WebP and PPM can be read");
+  EXPECT_EQ(error_for("RIFF....WEBPVP8 "), "x: cannot read this WebP: it ends too early");
+  EXPECT_EQ(error_for("....ftypavif"),
+            "x: is an AVIF image; only PNG, JPEG, WebP and PPM can be read");
 }
 
 TEST(Image, ReadingAFileNamesIt) {
@@ -400,7 +412,7 @@ TEST(Image, ReadingAFileNamesIt) {
             "no.png: cannot open: No such file or directory");
   folder.write("text.png", "hello");
   EXPECT_EQ(error_of([&] { read_image(folder / "text.png"); }, folder.path()),
-            "text.png: is not a PNG, JPEG or PPM image");
+            "text.png: is not a PNG, JPEG, WebP or PPM image");
 }
 
 }  // namespace

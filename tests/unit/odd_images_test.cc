@@ -1,6 +1,6 @@
 // Odd, broken and hostile image files from other projects' test suites, beside what Pillow made of
-// them. None may crash us or cost more than the limits; where Pillow reads a PNG, JPEG or PPM, we
-// either agree on its size or refuse it for a reason we know.
+// them. None may crash us or cost more than the limits; where Pillow reads a PNG, JPEG, WebP or
+// PPM, we either agree on its size or refuse it for a reason we know.
 //
 // The files are no part of the repository: VQ_TEST_DATA names the folder that has them.
 #include <gtest/gtest.h>
@@ -24,7 +24,7 @@ std::string data_folder() {
 
 struct Tally {
   int files = 0, read = 0;    // all, and those that we read
-  int pillow = 0, both = 0;   // PNG, JPEG and PPM that Pillow reads, and we too
+  int pillow = 0, both = 0;   // of our kinds that Pillow reads, and we too
   int refused_by_pillow = 0;  // read by us, not by Pillow
 };
 
@@ -32,14 +32,13 @@ struct Tally {
 bool read_by_pillow(const Json& pillow) {
   if (pillow["outcome"] != "ok" || !pillow["format"].is_string()) return false;
   const auto& format = pillow["format"].get_ref<const std::string&>();
-  return format == "PNG" || format == "JPEG" || format == "PPM";
+  return format == "PNG" || format == "JPEG" || format == "WEBP" || format == "PPM";
 }
 
 void compare_size(const std::string& file, const Json& pillow, const Image& image) {
   int width = pillow["size"][0], height = pillow["size"][1];
-  const bool turned = pillow["format"] == "JPEG" && pillow.contains("orientation") &&
-                      pillow["orientation"].is_number() && pillow["orientation"] >= 5 &&
-                      pillow["orientation"] <= 8;
+  const bool turned = pillow.contains("orientation") && pillow["orientation"].is_number() &&
+                      pillow["orientation"] >= 5 && pillow["orientation"] <= 8;
   if (turned) std::swap(width, height);
   EXPECT_EQ(image.width, width) << file;
   EXPECT_EQ(image.height, height) << file;
@@ -83,7 +82,7 @@ TEST(OddImages, NoneCrashesAndPillowsAreReadAlike) {
     look_at(file, it->second, line["pillow"], tally);
   }
   std::cout << tally.files << " files: " << tally.read << " read; of " << tally.pillow
-            << " PNG, JPEG and PPM that Pillow reads, " << tally.both << " read; "
+            << " PNG, JPEG, WebP and PPM that Pillow reads, " << tally.both << " read; "
             << tally.refused_by_pillow << " read that Pillow refuses\n";
   EXPECT_GE(tally.both, tally.pillow * 90 / 100);
 }

@@ -47,9 +47,9 @@ TEST_F(PictureWriterTest, AFolderIsADataSetAgain) {
            text.end();
   };
   EXPECT_TRUE(has("Software", "test"));
-  EXPECT_TRUE(has("Title", "bird/1"));
-  EXPECT_TRUE(has("Description", "a red bird"));
-  EXPECT_TRUE(has("Seed", "7"));
+  EXPECT_TRUE(has("vq:key", "bird/1"));
+  EXPECT_TRUE(has("vq:caption", "a red bird"));
+  EXPECT_TRUE(has("vq:seed", "7"));
 }
 
 TEST_F(PictureWriterTest, ExistingPicturesNeedForce) {

@@ -102,12 +102,12 @@ TEST_F(Report, PicturesTellTheirHistory) {
   const Image image{1, 1, {1, 2, 3}};
   write_png(path("p.png"), image,
             {{"Software", "vq-decode 0.1.0"},
-             {"Comment",
+             {"vq:history",
               R"([{"tool":"vq-sample","version":"0.1.0","arguments":["-m","my model"],"seed":7}])"},
              {"Title", "a key"}});
   const Json r = report_on(path("p.png"));
   EXPECT_EQ(r["history"][0]["seed"], 7);
-  EXPECT_FALSE(r["text"].contains("Comment"));
+  EXPECT_FALSE(r["text"].contains("vq:history"));
   EXPECT_EQ(r["text"]["Title"], "a key");
   EXPECT_NE(report_text(r).find("vq-sample -m 'my model'  # version 0.1.0, seed 7"),
             std::string::npos);

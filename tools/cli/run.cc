@@ -74,19 +74,6 @@ void occupy_standard_streams() {
   }
 }
 
-std::string printable(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 // One write a line: programs of one pipe share a terminal and shall not cut each other's lines.
 void write_line(const std::string& text) {
   const std::string line = g_program + ": " + printable(text) + "\n";
@@ -211,6 +198,19 @@ int choose_verb(const char* program, const char* summary, const std::vector<Verb
 }
 
 }  // namespace
+
+std::string printable(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
 
 int run(const Command& command, int argc, char** argv, const Body& body,
         const Translate& translate) {

@@ -48,8 +48,10 @@ struct Verb {
 int run_verbs(const char* program, const char* summary, const std::vector<Verb>& verbs, int argc,
               char** argv, const Translate& translate = {});
 
-// One line on stderr, `program: text`; warnings and notes are silent under --quiet. Control
-// characters in the text (a file name may hold any) are spelled out.
+// Text without control characters (a file name may hold any): they are spelled out.
+std::string printable(const std::string& text);
+
+// One line on stderr, `program: text`, printable; warnings and notes are silent under --quiet.
 void say(const std::string& text);
 void note(const std::string& text);    // only when not quiet
 void detail(const std::string& text);  // only with --verbose
