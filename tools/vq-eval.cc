@@ -27,9 +27,9 @@ const vq::cli::Command command = {
               "--plot FILE.png [-x FIELD] [options] [LINES...]"},
     .example = "vq-sample -m bird.safetensors -n 2048 | vq-eval -m codec.safetensors photos/ -",
     .options = {
-        {.name = "metrics", .value = "LIST", .help = "what to measure",
-         .target = &args.metrics, .choices = {"fid", "kid", "is", "prdc", "qs", "ds", "recon", "clip",
-                                             "usage", "bits", "purity"},
+        {.name = "metrics", .value = "LIST", .help = "what to measure", .target = &args.metrics,
+         .choices = {"fid", "kid", "is", "prdc", "qs", "ds", "recon", "clip", "usage", "bits",
+                     "purity"},
          .more = "fid is the Frechet distance between the Gaussians fitted to the features of both "
                  "sets, kid their distance by a kernel; lower is nearer. is, the inception score, "
                  "is of FAKE alone. prdc is precision, recall, density and coverage. qs is how "

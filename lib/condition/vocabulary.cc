@@ -8,10 +8,10 @@
 
 #include "formats/error.h"
 
-// SentencePiece and LibTorch each define a variable of this name, of different types, and the loader
-// makes them one: SentencePiece's constructor then writes 32 bytes where LibTorch has four, over
-// the mutex behind them (TorchScript hung in it). Programs find this one first: room enough for
-// both. LibTorch may read a wild log level from it, which only concerns its messages.
+// SentencePiece and LibTorch each define a variable of this name, of different types, and the
+// loader makes them one: SentencePiece's constructor then writes 32 bytes where LibTorch has four,
+// over the mutex behind them, in which TorchScript hung. Programs find this one first: room enough
+// for both. LibTorch may read a wild log level from it, which only concerns its messages.
 alignas(64) char FLAGS_minloglevel[256];
 
 namespace vq {
