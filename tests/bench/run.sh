@@ -10,6 +10,7 @@ usage: sh tests/bench/run.sh [OPTION]... NAME...
 
 Runs the benchmarks named, each tests/bench/NAME.py: ours and a Python peer by turns, and prints a table.
 
+  encode           vq-encode beside a loop of Pillow and PyTorch with the same codec
   sampling         one sampling step outside the network, beside diffusers
 
   --json FILE      also appends a line of JSON per case to FILE
@@ -53,6 +54,7 @@ build=$(cd "$build" 2>/dev/null && pwd) || fail "no build tree: sh tests/run.sh 
 diffusers='diffusers==0.35.2' # later ones may drop VQ-Diffusion, which is deprecated
 transformers='transformers==4.57.1'
 torch='torch==2.11.0'
+pillow='pillow==13.0.0'
 venv=$build/bench-venv
 log=$build/bench-setup.log
 python=$venv/bin/python
@@ -76,14 +78,14 @@ peer_python() {
     "$python" "$@"
 }
 
-if [ "$(cat "$venv/complete" 2>/dev/null)" != "$diffusers $transformers $torch $libtorch" ]; then
+if [ "$(cat "$venv/complete" 2>/dev/null)" != "$diffusers $transformers $pillow $torch $libtorch" ]; then
   : >"$log"
   rm -rf "$venv"
   base=/usr/bin/python3 # whose version the wheel was chosen for
   "$base" -c 'import ensurepip, venv' 2>/dev/null || base=python3
   "$base" -c 'import ensurepip, venv' 2>/dev/null || fail "Python has no venv (Debian: apt-get install python3-venv)"
   step "makes $venv" "$base" -m venv "$venv"
-  step "fetches $diffusers" pip "$diffusers" "$transformers" numpy
+  step "fetches $diffusers, $pillow" pip "$diffusers" "$transformers" "$pillow" numpy
   if [ -n "$metadata" ]; then
     for folder in "$venv"/lib/python3*/site-packages; do echo "$libtorch" >"$folder/unpacked_torch.pth"; done
     own=$(sed -n 's/^Requires-Dist: \([^; ]*\)$/\1/p' "$metadata")
@@ -98,7 +100,7 @@ if [ "$(cat "$venv/complete" 2>/dev/null)" != "$diffusers $transformers $torch $
     step "fetches $torch (3 GB)" pip "$torch"
   fi
   step "loads it" peer_python -c 'import diffusers, transformers, torch'
-  echo "$diffusers $transformers $torch $libtorch" >"$venv/complete"
+  echo "$diffusers $transformers $pillow $torch $libtorch" >"$venv/complete"
 fi
 
 # ---- run
