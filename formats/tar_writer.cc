@@ -61,7 +61,9 @@ TarWriter::TarWriter(Output output) : state_(std::make_unique<State>(std::move(o
   s.tar.reset(archive_write_new());
   archive* const a = s.tar.get();
   if (!a || !s.entry) throw std::bad_alloc();
-  archive_write_set_format_pax_restricted(a);
+  // GNU's spelling of long names: names stay the bytes they are. In pax they must be UTF-8, which
+  // libarchive makes of them by way of the locale, and in the C locale it ends the program.
+  archive_write_set_format_gnutar(a);
   // Nothing is held back: who reads a pipe has each member when it is written.
   archive_write_set_bytes_per_block(a, kRecord);
   archive_write_set_bytes_in_last_block(a, kRecord);
@@ -79,7 +81,7 @@ TarWriter::~TarWriter() {
 void TarWriter::add(const std::string& name, std::span<const uint8_t> content) {
   State& s = *state_;
   archive_entry* const e = archive_entry_clear(s.entry.get());
-  archive_entry_set_pathname_utf8(e, name.c_str());
+  archive_entry_copy_pathname(e, name.c_str());
   archive_entry_set_filetype(e, AE_IFREG);
   archive_entry_set_perm(e, 0644);
   archive_entry_set_size(e, static_cast<la_int64_t>(content.size()));

@@ -1,4 +1,4 @@
-// Writes a tar archive (ustar; pax headers where a name needs them), member by member, to anything
+// Writes a tar archive (ustar; GNU's spelling of names that do not fit), member by member, to anything
 // that can be written to. Owners and times are left out: the same members give the same bytes.
 #pragma once
 
