@@ -1,5 +1,6 @@
-// Writes a tar archive (ustar; GNU's spelling of names that do not fit), member by member, to anything
-// that can be written to. Owners and times are left out: the same members give the same bytes.
+// Writes a tar archive (ustar; GNU's spelling of names that do not fit), member by member, to
+// anything that can be written to. Owners and times are left out: the same members give the same
+// bytes.
 #pragma once
 
 #include <memory>
