@@ -13,7 +13,6 @@ int main(int argc, char** argv) {
       {"diffusion", &vq::train_diffusion_command, vq::train_diffusion},
       {"features", &vq::train_features_command, vq::train_features}};
   return vq::cli::run_verbs("vq-train",
-                            "Train a codec on pictures, a diffusion model on token grids, or a "
-                            "feature network on labelled pictures.",
+                            "Train a codec, a diffusion model on its tokens, or a feature network.",
                             verbs, argc, argv, vq::describe_torch_exception);
 }

@@ -26,7 +26,7 @@ again folder/captions.jsonl | said | cmp - before || fail "a folder loses what w
 
 # The recipe of a PNG.
 vq-info --json folder/p1.png >recipe || vq-info folder/p1.png >recipe
-for word in vq:key vq:caption vq:history vq-encode vq-decode 'disc 40 60 30'; do
+for word in vq:key vq:caption '"history"' vq-encode vq-decode 'disc 40 60 30'; do
   grep -q -e "$word" recipe || fail "no $word in $(cat recipe)"
 done
 
