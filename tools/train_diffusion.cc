@@ -71,7 +71,7 @@ std::vector<cli::Option> rows() {
        .target = &args.text_length, .min = 1, .max = 1024},
       {.name = "pieces", .value = "N", .help = "size of the vocabulary, at most",
        .target = &args.pieces, .min = 16, .max = 1000000},
-      {.name = "optimiser", .value = "NAME", .help = "adamw, or muon for the matrices inside",
+      {.name = "optimiser", .value = "NAME", .help = "adamw, or muon for the denoiser's matrices",
        .target = &args.optimiser, .choices = {"adamw", "muon"}},
       {.name = "learning-rate", .value = "R", .help = "AdamW's, 0: by --size",
        .target = &args.learning_rate, .min = 0, .max = 10},

@@ -7,6 +7,8 @@
 #include <c10/util/Flags.h>
 #include <dlfcn.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <thread>
 
 #include "formats/error.h"
@@ -66,6 +68,11 @@ at::Device open_device(const std::string& name) {
 }
 
 void set_threads(int threads) {
+  // LibTorch's own default is MKL's, which takes one thread for two virtual cores.
+  if (threads == 0) {
+    const char* asked = std::getenv("OMP_NUM_THREADS");
+    threads = asked ? std::atoi(asked) : 0;
+  }
   const int all = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   at::set_num_threads(threads > 0 ? threads : all);
 }

@@ -19,7 +19,7 @@ namespace vq {
 // device.
 at::Device open_device(const std::string& name);
 
-// 0: as many as there are cores. Intra-op threads of LibTorch.
+// Intra-op threads of LibTorch. 0: what OMP_NUM_THREADS says, or as many as there are cores.
 void set_threads(int threads);
 
 // True when the CPU multiplies bfloat16 in hardware (AVX512_BF16 or AMX).

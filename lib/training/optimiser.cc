@@ -16,11 +16,14 @@ namespace {
 constexpr double kMuonMomentum = 0.95;
 constexpr int kNewtonSchulzSteps = 5;
 
+// The text encoder is left to AdamW. Equal steps for every direction of its few, small matrices
+// saturate its attention before the order of words is learned: at a constant rate (tiny, 2,500
+// steps of 64, captions of two objects) 39 % of pictures obeyed their caption, by AdamW 99 %.
 bool is_muon_matrix(const Parameters::Entry& entry) {
   const std::string& name = entry.name;
   const auto has = [&](const char* part) { return name.find(part) != std::string::npos; };
   return entry.tensor.dim() == 2 && name.ends_with(".weight") && !has("embedding") &&
-         !has("norm") && !has("head");
+         !has("norm") && !has("head") && !name.starts_with("condition.");
 }
 
 // (n, r, c) -> the nearest matrices with orthonormal rows (or columns), roughly: singular values
@@ -124,7 +127,8 @@ void Optimiser::step_muon(MuonGroup& group, double scale) {
   const double rows = static_cast<double>(direction.size(1));
   const double columns = static_cast<double>(direction.size(2));
   const double rate = options_.muon_rate * scale * std::sqrt(std::max(1.0, rows / columns));
-  at::_foreach_mul_(group.weights, 1 - options_.learning_rate * scale * options_.weight_decay);
+  // By Muon's own rate: it is what the decay has to hold in check, whatever AdamW's is.
+  at::_foreach_mul_(group.weights, 1 - options_.muon_rate * scale * options_.weight_decay);
   at::_foreach_add_(group.weights, direction.unbind(0), -rate);
 }
 

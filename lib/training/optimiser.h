@@ -5,7 +5,8 @@
 //           and decay 0.045 are the released VQ-Diffusion settings.
 //   Muon    Jordan et al. 2024: the momentum of a weight matrix is replaced by its nearest
 //           orthogonal matrix (five Newton-Schulz iterations) before the step; learns small
-//           networks in fewer steps.
+//           networks in fewer steps. Its steps have one length however small the gradient, so
+//           only the decay bounds the weights: at size 1 / decay when gradients agree.
 //
 // Law: saving, loading and going on gives the same bits as never having stopped.
 #pragma once
@@ -26,7 +27,7 @@ struct OptimiserOptions {
   double learning_rate = 2e-4;   // AdamW's
   double muon_rate = 0.02;       // Muon's
   double beta1 = 0.9, beta2 = 0.96, epsilon = 1e-8;
-  double weight_decay = 0.045;  // of tensors with two or more dimensions
+  double weight_decay = 0.045;  // of tensors with two or more dimensions, times their own rate
   double clip_norm = 0.5;       // of the gradient of all weights together; 0: none
   // Muon's products, whose result is rough by design. Half the time in bf16 on a CPU that has it.
   Precision muon_precision = Precision::fp32;
@@ -35,8 +36,8 @@ struct OptimiserOptions {
 class Optimiser {
  public:
   // Muon takes two-dimensional tensors whose names end in ".weight", but not embeddings
-  // ("embedding"), not conditioning tables ("norm") and not the last layer ("head"); AdamW takes
-  // the rest.
+  // ("embedding"), not conditioning tables ("norm"), not the last layer ("head") and not the text
+  // encoder ("condition."); AdamW takes the rest.
   Optimiser(Parameters& parameters, const OptimiserOptions& options);
 
   // One step with both learning rates multiplied by `scale`; clears the gradients. Returns the norm

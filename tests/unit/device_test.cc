@@ -5,6 +5,10 @@
 #include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <string>
+#include <thread>
+
 #include "formats/error.h"
 
 namespace vq {
@@ -43,11 +47,18 @@ TEST(OpenDevice, SaysWhyThereIsNoSuchCudaDevice) {
   EXPECT_EQ(at::ones({3}).sum().item<double>(), 3);
 }
 
-TEST(SetThreads, ZeroMeansAll) {
-  set_threads(1);
-  EXPECT_EQ(at::get_num_threads(), 1);
+TEST(SetThreads, ZeroIsWhatOpenMpIsTold) {
+  const char* told = std::getenv("OMP_NUM_THREADS");
+  const std::string before = told ? told : "";
+  ::setenv("OMP_NUM_THREADS", "3", 1);
   set_threads(0);
-  EXPECT_GE(at::get_num_threads(), 1);
+  EXPECT_EQ(at::get_num_threads(), 3);
+  set_threads(2);
+  EXPECT_EQ(at::get_num_threads(), 2);
+  ::unsetenv("OMP_NUM_THREADS");
+  set_threads(0);
+  EXPECT_EQ(at::get_num_threads(), static_cast<int>(std::thread::hardware_concurrency()));
+  if (told) ::setenv("OMP_NUM_THREADS", before.c_str(), 1);
 }
 
 TEST(ChoosePrecision, TakesThreeWords) {

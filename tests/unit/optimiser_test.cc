@@ -143,10 +143,27 @@ TEST(Muon, StepsByAnOrthogonalMatrix) {
   }
 }
 
+// Against AdamW's rate the weights of a long run grow until attention is saturated.
+TEST(Muon, DecaysByItsOwnRate) {
+  OptimiserOptions options;
+  options.method = "muon";
+  options.muon_rate = 0.1;
+  options.learning_rate = 1e-3;
+  options.weight_decay = 0.5;
+  Parameters p(1);
+  const at::Tensor w = p.normal("layer.weight", {4, 6}, 1);
+  const at::Tensor before = w.detach().clone();
+  Optimiser optimiser(p, options);
+  p.get("layer.weight").mutable_grad() = at::zeros({4, 6});
+  optimiser.step(0.5);
+  EXPECT_TRUE(at::allclose(w.detach(), before * (1 - 0.1 * 0.5 * 0.5), 1e-6, 1e-7));
+}
+
 TEST(Muon, TakesMatricesInsideTheNetworkOnly) {
   Parameters p(1);
   for (const char* name : {"blocks.0.query.weight", "embedding.weight", "norm.table.weight",
-                           "head.weight", "blocks.0.scale"}) {
+                           "head.weight", "condition.text.layers.0.mlp.in.weight",
+                           "blocks.0.scale"}) {
     p.normal(name, {4, 4}, 1);
   }
   p.normal("blocks.0.query.bias", {4}, 1);
