@@ -16,6 +16,7 @@ columns	-	value	-
 scale	-	value	-
 batch	b	value	-
 device	d	value	-
+dtype	-	words	auto fp32 bf16
 threads	j	value	-
 tile	-	value	-
 mask	-	words	error grey

@@ -16,7 +16,8 @@
 namespace {
 
 struct {
-  std::string model, output = "-", sheet, device = "cpu", mask = "error", format = "auto";
+  std::string model, output = "-", sheet, device = "cpu", dtype = "fp32", mask = "error",
+              format = "auto";
   int64_t batch = 32, per_shard = 0, tile = 0;
   int threads = 0, columns = 0, scale = 0;
   bool force = false;
@@ -56,6 +57,9 @@ const vq::cli::Command command = {
          .more = "Fewer when no more are there yet."},
         {.letter = 'd', .name = "device", .value = "DEVICE", .help = "cpu, cuda, cuda:1, ...",
          .target = &args.device},
+        {.name = "dtype", .value = "TYPE", .help = "precision of convolutions",
+         .target = &args.dtype, .choices = {"auto", "fp32", "bf16"},
+         .more = "auto is bf16 where the device has it in hardware. See PRECISION."},
         {.letter = 'j', .name = "threads", .value = "N", .help = "threads, 0: all cores",
          .target = &args.threads, .min = 0, .max = 1024},
         {.name = "tile", .value = "N",
@@ -101,10 +105,11 @@ void paint_masked(at::Tensor& bytes, const Batch& batch, const vq::GridHeader& h
 
 using Writers = std::vector<std::unique_ptr<vq::PictureWriter>>;
 
-void write_batch(Batch& batch, const vq::Codec& codec, const vq::GridHeader& header,
-                 Writers& writers) {
+void write_batch(Batch& batch, const vq::Codec& codec, vq::Precision precision,
+                 const vq::GridHeader& header, Writers& writers) {
   const auto count = static_cast<int64_t>(batch.records.size());
   const auto tokens = at::tensor(batch.tokens, at::kLong).view({count, header.length()});
+  const vq::AutocastScope autocast(codec.device(), precision);
   auto bytes = vq::to_bytes(
       vq::decode_in_tiles(codec, tokens, header.height, header.width, args.tile));
   if (args.mask == "grey") paint_masked(bytes, batch, header);
@@ -141,6 +146,7 @@ int decode(const vq::cli::Context& context) {
   vq::set_threads(args.threads);
   vq::Codec codec = vq::Codec::load(args.model);
   codec.to(vq::open_device(args.device));
+  const vq::Precision precision = vq::choose_precision(args.dtype, codec.device());
 
   vq::TokenReader reader(context.operands);
   const vq::GridHeader header = reader.header();
@@ -153,13 +159,13 @@ int decode(const vq::cli::Context& context) {
     add(batch, record, reader, header.codebook_size);
     const bool wait = !reader.ready();
     if (!wait && static_cast<int64_t>(batch.records.size()) < args.batch) continue;
-    write_batch(batch, codec, header, writers);
+    write_batch(batch, codec, precision, header, writers);
     if (wait) {
       for (auto& writer : writers) writer->flush();
     }
     progress.update(reader.records());
   }
-  if (!batch.records.empty()) write_batch(batch, codec, header, writers);
+  if (!batch.records.empty()) write_batch(batch, codec, precision, header, writers);
   for (auto& writer : writers) writer->close();
   progress.finish();
   return 0;

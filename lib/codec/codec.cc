@@ -10,10 +10,12 @@
 namespace vq {
 namespace {
 
-// LibTorch convolves a single small picture with another library than two, which rounds
-// differently.
-at::Tensor at_least_two(const at::Tensor& x) {
-  return x.is_cpu() && x.size(0) == 1 ? at::cat({x, x}) : x;
+// Kernels in the order of the maps, which are channels-last.
+void lay_out(Parameters& parameters) {
+  for (const Parameters::Entry& entry : parameters.entries()) {
+    at::Tensor weight = entry.tensor;
+    if (weight.dim() == 4) weight.set_data(weight.contiguous(at::MemoryFormat::ChannelsLast));
+  }
 }
 
 }  // namespace
@@ -95,10 +97,13 @@ Codec::Codec(std::unique_ptr<CodecNetwork> network, const std::string& where)
   vectors_ = token_vectors(network_->codes, network_->token_of_code, network_->config.codes, where);
   identity_ = codebook_identity(vectors_);
   device_ = network_->codes.device();
+  lay_out(network_->parameters);
+  network_->decoder.prepare();
 }
 
 void Codec::to(at::Device device) {
   network_->parameters.to(device, at::kFloat);
+  network_->decoder.prepare();
   vectors_ = vectors_.to(device);
   device_ = device;
 }
@@ -117,11 +122,11 @@ at::Tensor Codec::encode(const at::Tensor& images) const {
   at::NoGradGuard no_grad;
   grid_side(images.size(2));
   grid_side(images.size(3));
-  const auto z = network_->latent(at_least_two(images.to(device_)));
+  const auto z = network_->latent(images.to(device_));
   const auto rows = cells_to_rows(z.to(at::kFloat));
   const auto code = network_->scores ? cells_to_rows((*network_->scores)(z)).argmax(1)
                                      : nearest_code(rows, network_->codes);
-  return tokens_of_codes(code).view({z.size(0), -1}).narrow(0, 0, images.size(0)).to(at::kCPU);
+  return tokens_of_codes(code).view({z.size(0), -1}).to(at::kCPU);
 }
 
 at::Tensor Codec::tokens_of_codes(const at::Tensor& codes) const {
@@ -134,10 +139,9 @@ at::Tensor Codec::log_scores(const at::Tensor& images) const {
   if (!network_->scores) {
     throw Error("", "this codec takes the nearest code and gives the others no probability");
   }
-  const auto z = network_->latent(at_least_two(images.to(device_)));
+  const auto z = network_->latent(images.to(device_));
   const auto scores = cells_to_rows((*network_->scores)(z));
-  const int64_t cells = scores.size(0) / z.size(0);
-  return scores.narrow(0, 0, images.size(0) * cells).to(at::kCPU, at::kFloat).log_softmax(1);
+  return scores.to(at::kCPU, at::kFloat).log_softmax(1);
 }
 
 at::Tensor Codec::decode(const at::Tensor& tokens, int64_t height, int64_t width) const {
@@ -150,16 +154,14 @@ at::Tensor Codec::decode(const at::Tensor& tokens, int64_t height, int64_t width
                                   codes - 1));
     }
   }
-  auto some = at_least_two(tokens.to(device_));
-  auto vectors = vectors_.index_select(0, some.reshape({-1}));
-  auto images = network_->picture(rows_to_cells(vectors, some.size(0), height, width));
-  return images.narrow(0, 0, tokens.size(0)).clamp(-1, 1).to(at::kCPU);
+  auto vectors = vectors_.index_select(0, tokens.to(device_).reshape({-1}));
+  auto images = network_->picture(rows_to_cells(vectors, tokens.size(0), height, width));
+  return images.to(at::kCPU, at::kFloat).clamp(-1, 1);
 }
 
 at::Tensor Codec::features(const at::Tensor& images) const {
   at::NoGradGuard no_grad;
-  auto hidden = network_->encoder.hidden(at_least_two(images.to(device_)));
-  return hidden.narrow(0, 0, images.size(0)).to(at::kCPU);
+  return network_->encoder.hidden(images.to(device_)).to(at::kCPU);
 }
 
 PrunedCodec keep_codes(const CodecNetwork& network, const at::Tensor& kept) {

@@ -80,7 +80,8 @@ class Codec {
   at::Tensor log_scores(const at::Tensor& images) const;
   // Codes drawn or chosen elsewhere -> tokens; the identity where the whole codebook is used.
   at::Tensor tokens_of_codes(const at::Tensor& codes) const;
-  // Clamped to [-1, 1]; a token outside 0..K-1 is an error.
+  // Clamped to [-1, 1]; a token outside 0..K-1 is an error. Within an AutocastScope convolutions
+  // run in its precision.
   at::Tensor decode(const at::Tensor& tokens, int64_t height, int64_t width) const;
   // (B, C, h, w): the encoder's last hidden layer, for measuring.
   at::Tensor features(const at::Tensor& images) const;

@@ -24,12 +24,18 @@ Decoder::Decoder(Parameters& p, const CodecConfig& c) : patch_(c.patch) {
     }
     if (l > 0) {
       const int64_t next = c.decoder_blocks > 0 ? width : c.level_channels(l - 1);
-      level.upsample = Conv2d(p, at + ".upsample.conv", width, next, 3);
+      level.upsample = Upsample(p, at + ".upsample.conv", width, next);
       width = next;
     }
   }
   norm_out_.emplace(p, name + "norm_out", width, c.groups);
   conv_out_ = Conv2d(p, name + "conv_out", width, 3 * patch_ * patch_, 3);
+}
+
+void Decoder::prepare() {
+  for (Level& level : up_) {
+    if (level.upsample) level.upsample->prepare();
+  }
 }
 
 at::Tensor Decoder::operator()(const at::Tensor& latent) const {
@@ -39,9 +45,7 @@ at::Tensor Decoder::operator()(const at::Tensor& latent) const {
       x = level.blocks[b](x);
       if (b < level.attention.size()) x = level.attention[b](x);
     }
-    if (level.upsample) {
-      x = (*level.upsample)(at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)}));
-    }
+    if (level.upsample) x = (*level.upsample)(x);
   }
   return unfold_pixels(conv_out_(at::silu((*norm_out_)(x))), patch_);
 }

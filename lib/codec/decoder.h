@@ -11,6 +11,7 @@
 
 #include "lib/codec/config.h"
 #include "lib/codec/residual.h"
+#include "lib/codec/upsample.h"
 
 namespace vq {
 
@@ -19,13 +20,15 @@ class Decoder {
   // Tensors "decoder.conv_in.weight", "decoder.up.0.block.0.norm1.weight" (up.0 is the full
   // resolution), ...
   Decoder(Parameters& p, const CodecConfig& config);
+  // Before running, and again whenever the weights change; training needs it not.
+  void prepare();
   at::Tensor operator()(const at::Tensor& latent) const;
 
  private:
   struct Level {
     std::vector<ResidualBlock> blocks;
     std::vector<AttentionBlock> attention;
-    std::optional<Conv2d> upsample;
+    std::optional<Upsample> upsample;
   };
   int64_t patch_;
   Conv2d conv_in_;

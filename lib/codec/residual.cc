@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include "lib/runtime/group_norm.h"
+
 namespace vq {
 namespace {
 
@@ -32,12 +34,10 @@ Norm::Norm(Parameters& p, const std::string& name, int64_t channels, int64_t gro
 }
 
 at::Tensor Norm::operator()(const at::Tensor& x) const {
-  constexpr int64_t kLargeMap = 1024;  // positions; measured for LibTorch 2.11 (codec_test.cc)
   if (!norm) return x;
-  const bool exact = x.is_cpu() && !at::GradMode::is_enabled();
-  if (!exact || x.size(2) * x.size(3) < kLargeMap) return (*norm)(x);
-  const auto planes = x.contiguous(at::MemoryFormat::Contiguous);
-  return (*norm)(planes).contiguous(at::MemoryFormat::ChannelsLast);
+  if (!x.is_cpu() || at::GradMode::is_enabled()) return (*norm)(x);
+  return group_norm_map(x.contiguous(at::MemoryFormat::ChannelsLast), norm->groups, norm->weight,
+                        norm->bias, kGroupNormEpsilon);
 }
 
 ResidualBlock::ResidualBlock(Parameters& p, const std::string& name, int64_t in, int64_t out,

@@ -29,9 +29,8 @@ struct Pointwise {
   at::Tensor operator()(const at::Tensor& x) const;
 };
 
-// GroupNorm, or nothing where groups is 0. Its result for a picture does not depend on the batch or
-// the threads (outside training: LibTorch adds up large channels-last maps in as many parts as
-// there are threads).
+// GroupNorm, or nothing where groups is 0. Outside training its result for a picture does not
+// depend on the batch or the threads (runtime/group_norm).
 struct Norm {
   std::optional<GroupNorm> norm;
   Norm(Parameters& p, const std::string& name, int64_t channels, int64_t groups);

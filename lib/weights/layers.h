@@ -39,14 +39,19 @@ struct LayerNorm {
   at::Tensor operator()(const at::Tensor& x) const;
 };
 
+inline constexpr double kGroupNormEpsilon = 1e-6;  // as in the taming codecs
+
 struct GroupNorm {
   at::Tensor weight, bias;
   int64_t groups = 32;
   GroupNorm() = default;
   GroupNorm(Parameters& p, const std::string& name, int64_t channels, int64_t groups = 32);
-  at::Tensor operator()(
-      const at::Tensor& x) const;  // (B, C, H, W); eps 1e-6 as in the taming codecs
+  at::Tensor operator()(const at::Tensor& x) const;  // (B, C, H, W)
 };
+
+// A convolution. Law: on a CPU, outside training, a picture's result does not depend on the batch.
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                    int64_t stride, int64_t padding);
 
 struct Conv2d {
   at::Tensor weight, bias;

@@ -14,6 +14,7 @@ Runs the benchmarks named, ours and a peer by turns, and prints a table. Peers i
   step             a whole sampling step, network included, beside diffusers, for networks of three sizes;
                    with the names of sizes instead, for these
   sampling         one sampling step outside the network, beside diffusers
+  decode           tokens to pictures beside diffusers' VQModel, of the largest released codec's shape
   encode           vq-encode beside a loop of Pillow and PyTorch with the same codec
   format           writing and reading token grids, beside libzstd alone; needs no Python
   eval             FID's network and the distance itself, beside pytorch-fid (in FOLDER/parity-venv)

@@ -67,8 +67,10 @@ TEST(Codec, TokensAreReadRowByRow) {
 
 TEST(Codec, NothingDependsOnBatchOrThreads) {
   const int threads = at::get_num_threads();
-  for (auto config :
-       {small_config(4, {1, 2}), small_config(1, {1, 1, 2}), CodecConfig::named("tiny")}) {
+  CodecConfig attends = small_config(1, {2, 1});
+  attends.attention = true, attends.middle_blocks = 2;
+  for (const auto& config : {small_config(4, {1, 2}), small_config(1, {1, 1, 2}), attends,
+                             CodecConfig::named("tiny")}) {
     const Codec codec(network_of(config, 2));
     const int64_t side = 32 / config.factor();
     auto images = some_images(7);

@@ -1,0 +1,69 @@
+#include "lib/runtime/group_norm.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+namespace vq {
+namespace {
+
+at::Tensor some_map(at::IntArrayRef sizes, at::ScalarType type = at::kFloat) {
+  return (at::randn(sizes) * 3 + 1).to(type).contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+TEST(GroupNormMap, IsTheLibrarysWithinRounding) {
+  at::manual_seed(1);
+  for (const auto& [channels, groups, side] :
+       {std::tuple<int64_t, int64_t, int64_t>{6, 3, 1}, {8, 8, 5}, {32, 4, 9}, {64, 32, 40}}) {
+    const at::Tensor x = some_map({3, channels, side, side + 1});
+    const at::Tensor weight = at::randn({channels}), bias = at::randn({channels});
+    const at::Tensor ours = group_norm_map(x, groups, weight, bias, 1e-6);
+    const at::Tensor exact = group_norm_plain(x.to(at::kDouble), groups, weight.to(at::kDouble),
+                                              bias.to(at::kDouble), 1e-6);
+    EXPECT_TRUE(ours.is_contiguous(at::MemoryFormat::ChannelsLast));
+    EXPECT_TRUE(ours.to(at::kDouble).allclose(exact, 1e-5, 1e-5)) << channels << " / " << groups;
+
+    const at::Tensor half = x.to(at::kBFloat16);
+    const at::Tensor rounded = group_norm_map(half, groups, weight, bias, 1e-6);
+    const at::Tensor expected = group_norm_plain(half.to(at::kFloat), groups, weight, bias, 1e-6);
+    EXPECT_EQ(rounded.scalar_type(), at::kBFloat16);
+    EXPECT_TRUE(rounded.to(at::kFloat).allclose(expected, 1.0 / 128, 1e-3)) << channels;
+  }
+}
+
+// Sums of squares minus the squared mean would lose all digits here.
+TEST(GroupNormMap, AFarMeanCostsNoDigits) {
+  at::manual_seed(2);
+  const at::Tensor x =
+      (at::randn({1, 8, 20, 20}) + 3000).contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor one = at::ones({8}), zero = at::zeros({8});
+  const at::Tensor ours = group_norm_map(x, 2, one, zero, 1e-6);
+  const at::Tensor exact =
+      group_norm_plain(x.to(at::kDouble), 2, one.to(at::kDouble), zero.to(at::kDouble), 1e-6);
+  EXPECT_TRUE(ours.to(at::kDouble).allclose(exact, 1e-3, 1e-3));
+}
+
+TEST(GroupNormMap, APictureDependsOnNothingElse) {
+  at::manual_seed(3);
+  const int threads = at::get_num_threads();
+  const at::Tensor weight = at::randn({16}), bias = at::randn({16});
+  const at::Tensor x = some_map({5, 16, 33, 70});
+  at::set_num_threads(1);
+  const at::Tensor all = group_norm_map(x, 4, weight, bias, 1e-6);
+  at::set_num_threads(3);
+  EXPECT_TRUE(all.equal(group_norm_map(x, 4, weight, bias, 1e-6)));
+  for (int64_t i = 0; i < 5; ++i) {
+    EXPECT_TRUE(
+        all.narrow(0, i, 1).equal(group_norm_map(x.narrow(0, i, 1), 4, weight, bias, 1e-6)));
+  }
+  at::set_num_threads(threads);
+}
+
+TEST(GroupNormMap, PlanesAndOtherTypesGoToTheLibrary) {
+  const at::Tensor x = at::randn({2, 8, 4, 4}), one = at::ones({8}), zero = at::zeros({8});
+  EXPECT_TRUE(group_norm_map(x, 2, one, zero, 1e-6).equal(group_norm_plain(x, 2, one, zero, 1e-6)));
+  EXPECT_EQ(group_norm_map(at::empty({0, 8, 4, 4}), 2, one, zero, 1e-6).numel(), 0);
+}
+
+}  // namespace
+}  // namespace vq
