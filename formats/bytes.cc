@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -228,11 +230,22 @@ Bytes Input::read_all(uint64_t max_bytes) {
   return out;
 }
 
-bool Input::ready() {
+bool Input::ready() { return ready_within(0); }
+
+bool Input::ready_within(double seconds) {
   State& s = *state_;
   if (s.buffered() > 0 || s.at_end || s.regular) return true;
-  pollfd wait{s.fd, POLLIN, 0};
-  return ::poll(&wait, 1, 0) != 0;  // data, the end, or an error that a read will report
+  using Clock = std::chrono::steady_clock;
+  const auto until = Clock::now() + std::chrono::duration<double>(std::max(0.0, seconds));
+  for (;;) {
+    const std::chrono::duration<double, std::milli> left = until - Clock::now();
+    const int wait_ms = static_cast<int>(std::clamp(std::ceil(left.count()), 0.0, 1e9));
+    pollfd wait{s.fd, POLLIN, 0};
+    const int count = ::poll(&wait, 1, wait_ms);
+    if (count == 0) return false;
+    // Data, the end, or an error that a read will report; a signal is none of them.
+    if (count > 0 || errno != EINTR) return true;
+  }
 }
 
 void Input::seek(uint64_t offset) {

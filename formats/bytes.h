@@ -66,6 +66,8 @@ class Input {
   Bytes read_all(uint64_t max_bytes = UINT64_MAX);
   // True when a read would not wait: data, or the end, is there now.
   bool ready();
+  // The same, after waiting for it so many seconds at most.
+  bool ready_within(double seconds);
   bool seekable() const;
   uint64_t size() const;  // of a seekable source; 0 otherwise
   void seek(uint64_t offset);

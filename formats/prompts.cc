@@ -76,7 +76,9 @@ bool PromptReader::next(Prompt& prompt) {
   return false;
 }
 
-bool PromptReader::ready() { return input_.empty() || input_.front().ready(); }
+bool PromptReader::ready(double seconds) {
+  return input_.empty() || input_.front().ready_within(seconds);
+}
 
 std::string PromptReader::where() const {
   return (input_.empty() ? std::string("prompts") : input_.front().name()) + ":" +

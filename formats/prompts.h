@@ -1,10 +1,10 @@
 // Prompts as people write them: one a line, plain text or JSON objects, mixed as they like.
 //
-//   a small red bird                                     a caption, or the name or number of a
-//   class
-//   {"caption": "a small red bird", "key": "bird-1"}     "caption" (or "prompt"), or "label"; "key"
-//   names the record;
-//                                                        further members are passed on to it
+//   a small red bird
+//       a caption, or the name or number of a class
+//   {"caption": "a small red bird", "key": "bird-1"}
+//       "caption" (or "prompt"), or "label"; "key" names the record; further members are passed on
+//
 // Blank lines are skipped. A line that begins with "{" must be valid JSON.
 #pragma once
 
@@ -30,7 +30,8 @@ class PromptReader {
   explicit PromptReader(std::vector<std::string> paths);
   // False at the end. Throws vq::Error with file and line.
   bool next(Prompt& prompt);
-  bool ready();  // true when next() would not wait for input
+  // True when next() would not wait for input; after waiting for that so many seconds at most.
+  bool ready(double seconds = 0);
   std::string where() const;
 
  private:

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "formats/error.h"
@@ -28,6 +29,7 @@ void SampleBatches::add(const Prompt& prompt, const std::string& where,
     } catch (const Error& e) {
       throw e.within(where);
     }
+    if (waiting_.size() == 1) since_ = std::chrono::steady_clock::now();
     waiting_.back().record.tokens = start;
     if (static_cast<int64_t>(waiting_.size()) >= how_.batch) sample_waiting();
   }
@@ -40,6 +42,12 @@ void SampleBatches::sample_waiting() {
   output_.write(waiting_);
   progress_.update(done_ += waiting_.size());
   waiting_.clear();
+}
+
+double SampleBatches::patience(double most) const {
+  if (waiting_.empty()) return most;
+  const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - since_;
+  return std::max(0.0, most - waited.count());
 }
 
 // Once for a prompt that many grids share.

@@ -2,6 +2,7 @@
 // on.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ class SampleBatches {
   void add(const Prompt& prompt, const std::string& where, const std::vector<int32_t>& start = {});
   // Also at the end.
   void sample_waiting();
+  // Seconds until the records that wait have waited so long; `most` when none does.
+  double patience(double most) const;
 
  private:
   void say_unheard(const std::string& text, const std::string& where);
@@ -41,6 +44,7 @@ class SampleBatches {
   SampleOutput& output_;
   cli::Progress& progress_;
   std::vector<Job> waiting_;
+  std::chrono::steady_clock::time_point since_;  // the first of them is here
   std::string last_said_;
   uint64_t next_ = 0, done_ = 0;
 };

@@ -147,6 +147,7 @@ count	n	value	-
 seed	s	value	-
 shard	-	value	-
 batch	b	value	-
+max-wait	-	value	-
 device	d	value	-
 dtype	-	words	auto fp32 bf16 int8
 threads	j	value	-

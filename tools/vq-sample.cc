@@ -20,6 +20,7 @@ struct {
   std::string model, device = "cpu", dtype = "fp32", shard;
   std::vector<std::string> prompts;
   int64_t count = 1, batch = 16;
+  double max_wait = 0;
   int threads = 0;
   vq::SamplingArgs sampling;
   vq::EditingArgs editing;
@@ -44,6 +45,11 @@ std::vector<vq::cli::Option> rows() {
        .more = "All shards together give the records of a run without it."},
       {.letter = 'b', .name = "batch", .value = "N", .help = "grids sampled together",
        .target = &args.batch, .min = 1, .max = 65536, .more = "Speed and memory only."},
+      {.name = "max-wait", .value = "SECONDS",
+       .help = "how long a batch may wait for prompts that fill it", .target = &args.max_wait,
+       .min = 0, .max = 86400,
+       .more = "0: what is there is sampled at once. Where prompts come one by one, a little "
+               "patience gives fuller batches."},
       {.letter = 'd', .name = "device", .value = "DEVICE", .help = "cpu, cuda, cuda:1, ...",
        .target = &args.device},
       {.name = "dtype", .value = "TYPE", .help = "precision of products", .target = &args.dtype,
@@ -90,8 +96,7 @@ void read_prompts(const std::vector<std::string>& operands, vq::SampleBatches& b
   vq::PromptReader prompts(operands.empty() ? std::vector<std::string>{"-"} : operands);
   for (vq::Prompt prompt; prompts.next(prompt);) {
     batches.add(prompt, prompts.where());
-    if (!prompts.ready())
-      batches.sample_waiting();  // nobody waits for prompts that are not written yet
+    if (!prompts.ready(batches.patience(args.max_wait))) batches.sample_waiting();
   }
 }
 

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <thread>
 
 #include "tests/unit/temp_folder.h"
@@ -132,6 +133,9 @@ TEST(Input, ReadyOnlyWhenThereIsSomething) {
   ASSERT_EQ(::pipe(ends), 0);
   Input input = Input::open("/dev/fd/" + std::to_string(ends[0]));
   EXPECT_FALSE(input.ready());
+  const auto asked = std::chrono::steady_clock::now();
+  EXPECT_FALSE(input.ready_within(0.05));
+  EXPECT_GE(std::chrono::steady_clock::now() - asked, std::chrono::milliseconds(50));
   ASSERT_EQ(::write(ends[1], "ab", 2), 2);
   EXPECT_TRUE(input.ready());
   uint8_t some[10];
