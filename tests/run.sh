@@ -146,8 +146,8 @@ unit() {
 heavy='-LE heavy'
 if [ -n "$all" ]; then heavy=; fi
 export VQ_BIN="$PWD/build/bin"
-# Threads that wait sleep, so that programs beside each other do not take each other's time.
-export OMP_WAIT_POLICY=passive
+# Programs run beside each other: one thread each, and threads that wait sleep.
+export OMP_WAIT_POLICY=passive OMP_NUM_THREADS=1
 unit unit build $heavy
 if [ -e tests/cli/run.sh ]; then suite cli sh tests/cli/run.sh; fi
 suite repo sh tests/repo/run.sh
