@@ -8,9 +8,10 @@ usage: sh examples/sweep-guidance.sh [OUT]
 
 Takes what examples/quickstart.sh left in OUT (default: out), and samples the same captions with the same noise at each
 of the guidance weights WEIGHTS (default: "1 1.5 2 3 5 8"; 1 is no guidance). Leaves in OUT
-  guidance.jsonl  a line for each weight and measure: "guidance", "captions", "metric", "value", "error"; the metrics are
+  guidance.jsonl  a line for each weight and measure: "guidance", "captions" (of one or two objects), "metric", "value",
+                  "error"; the metrics are
     fid         Frechet distance to the held-out pictures in the codec's features; lower is nearer
-    accuracy    the share of pictures that show the shapes and colours of their captions, and nothing else
+    caption     the share of pictures that show the shapes and colours of their captions, and nothing else
   guidance.png    both against guidance, as the paper's Figure 2 draws quality against guidance
 
 COUNT=N samples N captions of one object and N of two (default 768). The distance depends on N: compare equal ones
@@ -31,28 +32,17 @@ mkdir guidance
 draw-shapes --captions-only --objects one --count "$count" --seed 7 >guidance/one.txt
 draw-shapes --captions-only --objects two --count "$count" --seed 8 >guidance/two.txt
 
-# accuracy WEIGHT CAPTIONS COUNTS: a line from what check-shapes counted. One right and one wrong case are added for the
-# standard error, so that it does not vanish where all are right.
-accuracy() {
-  echo "$3" | sed 's/.*"'"$2"'":{"count":\([0-9]*\),"right":\([0-9]*\),.*/\1 \2/' |
-    awk -v weight="$1" -v captions="$(echo "$2" | tr _ ' ')" '{
-      share = ($2 + 1) / ($1 + 2)
-      printf "{\"guidance\":%s,\"captions\":\"%s\",\"metric\":\"accuracy\",\"value\":%.6g,\"error\":%.6g,\"count\":%d}\n",
-        weight, captions, $2 / $1, sqrt(share * (1 - share) / ($1 + 2)), $1
-    }'
-}
-
 for weight in $weights; do
   echo "sweep-guidance: guidance $weight"
   for objects in one two; do
     vq-sample -m model.safetensors --batch 64 --guidance "$weight" guidance/$objects.txt |
       vq-decode -m codec.safetensors -o "guidance/$objects-$weight/"
+    if [ $objects = one ]; then
+      vq-eval --quiet --metrics fid -m codec.safetensors heldout/captions.jsonl "guidance/one-$weight/captions.jsonl"
+    fi >guidance/lines
+    vq-eval --metrics caption --checker 'check-shapes --each -' "guidance/$objects-$weight/captions.jsonl" >>guidance/lines
+    sed 's/^{/{"guidance":'"$weight"',"captions":"'$objects'",/' guidance/lines >>guidance.jsonl.part
   done
-  vq-eval --quiet --metrics fid -m codec.safetensors heldout/captions.jsonl "guidance/one-$weight/captions.jsonl" |
-    sed 's/^{/{"guidance":'"$weight"',"captions":"one object",/' >>guidance.jsonl.part
-  counts=$(check-shapes "guidance/one-$weight/captions.jsonl" "guidance/two-$weight/captions.jsonl")
-  accuracy "$weight" one_object "$counts" >>guidance.jsonl.part
-  accuracy "$weight" two_objects "$counts" >>guidance.jsonl.part
 done
 mv guidance.jsonl.part guidance.jsonl
 vq-eval --plot guidance.png --force -x guidance --panels metric --series captions guidance.jsonl

@@ -20,7 +20,10 @@
 //     ds       value is 1 - half the sum of the differences of real_shares and fake_shares;
 //              swapped (raw mean), swapped_rank, swapped_rank_error; the rest as for qs
 //     recon    value is dB; ssim, ssim_error
+//     lpips    value is the mean distance; network is lpips alex, lpips vgg or lpips squeeze
 //     clip     value is the mean cosine; times_100, clipscore, clipscore_error; fake, no real
+//     caption  value is a share; right (how many), checker (the command), and the share of each
+//              other member of its answers that is true or false; fake, no real
 //     usage    value is the perplexity; records, tokens, masked, codes, codes_used; network_id is
 //              the codec's
 //     bits     records and draws (noised copies of each) in place of real and fake; the network is

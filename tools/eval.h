@@ -17,7 +17,8 @@ struct EvalArgs {
   std::vector<std::string> metrics = {"fid"};
   std::string model, network, output = "-", device = "cpu", dtype = "fp32";
   std::string resize = "center", timesteps;
-  std::string fid_mode = "clean", network_range = "signed", save_stats, clip, clip_merges;
+  std::string fid_mode = "clean", network_range = "signed", save_stats;
+  std::string clip, clip_merges, lpips, checker;
   int64_t batch = 32, max_bad = 0, seed = 0, sample = 10000;
   int size = 0, threads = 0, draws = 4, neighbours = 5, components = 7;
   bool table = false, force = false;
@@ -36,6 +37,7 @@ void check_eval_pictures(const cli::Context& context, const EvalArgs& args);
 void check_eval_model(const cli::Context& context, const EvalArgs& args);
 void check_eval_usage(const cli::Context& context, const EvalArgs& args);
 void check_eval_clip(const cli::Context& context, const EvalArgs& args);
+void check_eval_caption(const cli::Context& context, const EvalArgs& args);
 void check_eval_plot(const cli::Context& context, const EvalArgs& args);
 
 // The results, each a JSON object (formats/metrics.h).
@@ -45,6 +47,7 @@ void save_statistics(const cli::Context& context, const EvalArgs& args, Output o
 std::vector<Json> eval_model(const cli::Context& context, const EvalArgs& args);
 std::vector<Json> eval_usage(const cli::Context& context, const EvalArgs& args);
 std::vector<Json> eval_clip(const cli::Context& context, const EvalArgs& args);
+std::vector<Json> eval_caption(const cli::Context& context, const EvalArgs& args);
 // Draws JSON lines instead.
 void eval_plot(const cli::Context& context, const EvalArgs& args);
 

@@ -34,7 +34,7 @@ std::vector<int> parse_times(const std::string& text) {
 void check_eval_model(const cli::Context& context, const EvalArgs& args) {
   for (const char* name :
        {"network", "size", "resize", "max-bad", "fid-mode", "network-range", "save-stats", "sample",
-        "neighbours", "components", "clip", "clip-merges"}) {
+        "neighbours", "components", "clip", "clip-merges", "lpips", "checker"}) {
     if (context.parsed.has(name)) {
       throw Error::usage(std::string("--") + name, "says nothing about a model and its tokens",
                          "it is for metrics that judge pictures");

@@ -17,12 +17,23 @@ namespace {
 constexpr int64_t kFewPictures = 2048, kPapersPictures = 10000;
 constexpr int kSizeWithoutNetwork = 256;
 
+bool compares_pairs(const EvalArgs& args) { return args.wants("recon") || args.wants("lpips"); }
+
+bool needs_features(const EvalArgs& args) {
+  return std::any_of(args.metrics.begin(), args.metrics.end(), [](const std::string& metric) {
+    return metric != "recon" && metric != "lpips";
+  });
+}
+
 void load(const EvalArgs& args, EvaluationOptions& run) {
   const at::Device device = open_device(args.device);
   if (!args.model.empty()) {
     auto codec = std::make_shared<Codec>(Codec::load(args.model));
     codec->to(device);
     run.codec = std::move(codec);
+  }
+  if (!args.lpips.empty()) {
+    run.lpips = std::make_shared<Lpips>(TensorBook(args.lpips), device);
   }
   if (!args.network.empty()) {
     run.network = load_features(
@@ -38,9 +49,8 @@ void load(const EvalArgs& args, EvaluationOptions& run) {
 int picture_size(const EvalArgs& args, const EvaluationOptions& run, bool reconstructs) {
   if (args.size > 0) return args.size;
   if (reconstructs) return static_cast<int>(run.codec->config().image_size);
-  const bool pairs = args.wants("recon");
   if (run.network != nullptr && run.network->fits_pictures()) {
-    return pairs ? kSizeWithoutNetwork : 0;
+    return compares_pairs(args) ? kSizeWithoutNetwork : 0;
   }
   return run.network != nullptr ? static_cast<int>(run.network->size()) : kSizeWithoutNetwork;
 }
@@ -140,16 +150,25 @@ void check_eval_pictures(const cli::Context& context, const EvalArgs& args) {
                          "it is for the metrics bits and purity");
     }
   }
-  for (const char* name : {"clip", "clip-merges"}) {
+  const std::pair<const char*, const char*> others[] = {
+      {"clip", "clip"}, {"clip-merges", "clip"}, {"checker", "caption"}};
+  for (const auto& [name, metric] : others) {
     if (context.parsed.has(name)) {
-      throw Error::usage(std::string("--") + name, "is for the metric clip");
+      throw Error::usage(std::string("--") + name, std::string("is for the metric ") + metric);
     }
   }
   if (operands.size() > 2) throw Error::usage(operands[2], "one operand too many");
   const bool saves = context.parsed.has("save-stats");
-  const bool only_recon = args.metrics == std::vector<std::string>{"recon"};
+  if (args.wants("lpips") && args.lpips.empty()) {
+    throw Error::usage("", "lpips needs --lpips, a file of its network and heads",
+                       "python -c \"import lpips, torch; torch.save(lpips.LPIPS(net='alex')"
+                       ".state_dict(), 'lpips-alex.pth')\" writes one");
+  }
+  if (context.parsed.has("lpips") && !args.wants("lpips")) {
+    throw Error::usage("--lpips", "is for the metric lpips");
+  }
   if (args.model.empty() && args.network.empty() &&
-      (!only_recon || saves || operands.size() == 1)) {
+      (needs_features(args) || saves || operands.size() == 1)) {
     throw Error::usage("", "neither --model nor --network was given",
                        "features come from a codec or from a feature network");
   }

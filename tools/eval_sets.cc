@@ -38,6 +38,13 @@ std::vector<Json> eval_usage(const cli::Context& context, const EvalArgs&) {
   return {measure_usage(reader)};
 }
 
+void check_eval_caption(const cli::Context& context, const EvalArgs& args) {
+  alone(context, args, "caption", {"checker"});
+  if (!args.checker.empty()) return;
+  throw Error::usage("", "caption needs --checker",
+                     "a command that says whether pictures show what their captions ask for");
+}
+
 void check_eval_clip(const cli::Context& context, const EvalArgs& args) {
   alone(context, args, "clip", {"clip", "clip-merges", "model", "batch", "device", "max-bad"});
   if (context.operands.size() > 1) throw Error::usage(context.operands[1], "one operand too many");

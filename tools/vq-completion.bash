@@ -55,7 +55,7 @@ help	h	nothing	-
 version	V	nothing	-
 '
 _vq_words[vq-eval]='
-metrics	-	words	fid kid is prdc qs ds recon clip usage bits purity
+metrics	-	words	fid kid is prdc qs ds recon lpips clip caption usage bits purity
 model	m	file	-
 network	-	file	-
 fid-mode	-	words	clean pytorch tensorflow
@@ -64,8 +64,10 @@ save-stats	-	file	-
 sample	-	value	-
 neighbours	-	value	-
 components	-	value	-
+lpips	-	file	-
 clip	-	file	-
 clip-merges	-	file	-
+checker	-	value	-
 output	o	file	-
 table	-	nothing	-
 draws	-	value	-

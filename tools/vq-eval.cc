@@ -22,22 +22,25 @@ const vq::cli::Command command = {
     .usage = {"[options] -m CODEC|--network FILE REAL FAKE", "[options] -m CODEC REAL",
               "--save-stats FILE.npz -m CODEC|--network FILE REAL",
               "--metrics clip --clip FILE --clip-merges FILE [options] PICTURES",
+              "--metrics caption --checker COMMAND [options] PICTURES...",
               "--metrics usage TOKENS...",
               "--metrics bits,purity [options] -m MODEL TOKENS...",
               "--plot FILE.png [-x FIELD] [options] [LINES...]"},
     .example = "vq-sample -m bird.safetensors -n 2048 | vq-eval -m codec.safetensors photos/ -",
     .options = {
         {.name = "metrics", .value = "LIST", .help = "what to measure", .target = &args.metrics,
-         .choices = {"fid", "kid", "is", "prdc", "qs", "ds", "recon", "clip", "usage", "bits",
-                     "purity"},
+         .choices = {"fid", "kid", "is", "prdc", "qs", "ds", "recon", "lpips", "clip", "caption",
+                     "usage", "bits", "purity"},
          .more = "fid is the Frechet distance between the Gaussians fitted to the features of both "
                  "sets, kid their distance by a kernel; lower is nearer. is, the inception score, "
                  "is of FAKE alone. prdc is precision, recall, density and coverage. qs is how "
                  "typical of REAL a picture of FAKE is, ds whether all kinds of REAL are there. "
                  "recon is the mean peak signal to noise ratio in dB, and the structural "
                  "similarity, between pictures of the same key, or of the same place where a "
-                 "stream has no keys. clip is how well the pictures of one set show what their "
-                 "captions say. usage is how many codes token grids use. "
+                 "stream has no keys. lpips is how different such pairs look, by a classifier's "
+                 "hidden layers; lower is nearer. clip is how well the pictures of one set show "
+                 "what their captions say, caption the share of which a program of yours says "
+                 "that they do. usage is how many codes token grids use. "
                  "Without FAKE the codec's reconstructions of REAL take its place. "
                  "bits is the variational bound of TOKENS under a diffusion model, in bits a "
                  "token; lower is better. purity is how the model's certainty goes with its being "
@@ -73,6 +76,10 @@ const vq::cli::Command command = {
          .target = &args.neighbours, .min = 1, .max = 1000},
         {.name = "components", .value = "M", .help = "qs, ds: normal distributions in the mixture",
          .target = &args.components, .min = 1, .max = 1000},
+        {.name = "lpips", .value = "FILE", .help = "lpips: the weights of its network and heads",
+         .target = &args.lpips,
+         .more = "What the Python package lpips has, saved as torch.save(lpips.LPIPS(net='alex')"
+                 ".state_dict(), FILE): alex, vgg or squeeze. The output names the network."},
         {.name = "clip", .value = "FILE", .help = "clip: the weights of CLIP's two towers",
          .target = &args.clip,
          .more = "OpenAI's ViT-B-32.pt, or model.safetensors of Hugging Face's "
@@ -81,6 +88,11 @@ const vq::cli::Command command = {
          .target = &args.clip_merges,
          .more = "merges.txt, bpe_simple_vocab_16e6.txt.gz, or a folder with merges.txt and "
                  "vocab.json."},
+        {.name = "checker", .value = "COMMAND",
+         .help = "caption: a shell command that says which pictures are right",
+         .target = &args.checker,
+         .more = "It reads a JSON line for each picture, with image, which is a path, and caption, "
+                 "and writes one for each in the same order, with right, true or false."},
         {.letter = 'o', .name = "output", .value = "FILE",
          .help = "where the numbers go, - is standard output", .target = &args.output},
         {.name = "table", .help = "a table for people instead of JSON lines",
@@ -171,6 +183,7 @@ struct Judge {
 Judge judge_of() {
   if (args.wants("bits") || args.wants("purity")) return {vq::check_eval_model, vq::eval_model};
   if (args.wants("usage")) return {vq::check_eval_usage, vq::eval_usage};
+  if (args.wants("caption")) return {vq::check_eval_caption, vq::eval_caption};
   if (args.wants("clip")) return {vq::check_eval_clip, vq::eval_clip};
   return {vq::check_eval_pictures, vq::eval_pictures};
 }

@@ -59,8 +59,10 @@ Json describe(const shapes::Seen& seen) {
 }
 
 void check_file(const std::string& path, bool each, Tally* one, Tally* two) {
-  std::ifstream in(path);
-  if (!in) throw vq::Error(path, "cannot be opened");
+  std::ifstream file;
+  if (path != "-") file.open(path);
+  if (!file) throw vq::Error(path, "cannot be opened");
+  std::istream& in = path == "-" ? std::cin : file;
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   uint64_t number = 0;
   for (std::string line; std::getline(in, line);) {
@@ -103,7 +105,8 @@ void check_file(const std::string& path, bool each, Tally* one, Tally* two) {
 int run(int argc, char** argv) {
   cxxopts::Options options(
       kProgram,
-      "Looks at the pictures of {\"image\", \"caption\"} lines and prints one JSON line of "
+      "Looks at the pictures of {\"image\", \"caption\"} lines, - is standard input, and prints "
+      "one JSON line of "
       "counts:\n"
       "\"right\" has the shape and colour of every object and nothing else, \"placed\" has the\n"
       "sizes, the place or the relation right too.\n");

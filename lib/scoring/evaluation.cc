@@ -17,7 +17,7 @@
 namespace vq {
 namespace {
 
-constexpr const char* kKnown[] = {"fid", "kid", "is", "prdc", "qs", "ds", "recon"};
+constexpr const char* kKnown[] = {"fid", "kid", "is", "prdc", "qs", "ds", "recon", "lpips"};
 constexpr int64_t kForErrors = 2048;  // vectors that the standard error of fid is taken from
 
 bool known(const std::string& metric) {
@@ -27,6 +27,9 @@ bool known(const std::string& metric) {
 bool needs_sample(const std::string& metric) {
   return metric == "kid" || metric == "prdc" || metric == "qs" || metric == "ds";
 }
+
+// Whether it compares pictures one with one, and needs no features.
+bool of_pairs(const std::string& metric) { return metric == "recon" || metric == "lpips"; }
 
 at::Tensor inputs_of(const SideBatch& batch) {
   return batch.inputs.defined() ? batch.inputs : to_images(batch.bytes);
@@ -58,13 +61,17 @@ class Evaluation {
       : options_(options), real_(options, keep()), fake_(options, keep()) {
     for (const std::string& metric : options.metrics) {
       if (!known(metric)) throw Error("", "no metric is called " + metric);
+      if (metric == "lpips" && options.lpips == nullptr) {
+        throw Error("", "lpips needs its network");
+      }
     }
   }
 
   void run(Side& real, Side* fake) {
     real_.name = real.name();
     fake_.name = fake != nullptr ? fake->name() : real.name();
-    if (fake == nullptr || wants("recon")) {
+    if (fake == nullptr ||
+        std::any_of(options_.metrics.begin(), options_.metrics.end(), of_pairs)) {
       read_pairs(real, fake);
     } else {
       read_one(real, real_, false);
@@ -96,7 +103,7 @@ class Evaluation {
   }
   bool needs_features() const {
     return std::any_of(options_.metrics.begin(), options_.metrics.end(),
-                       [](const std::string& metric) { return metric != "recon"; });
+                       [](const std::string& metric) { return !of_pairs(metric); });
   }
   int64_t keep() const {
     const auto& list = options_.metrics;
@@ -126,11 +133,18 @@ class Evaluation {
         second = {};
       }
       check_pairs(first, second, real.name(), name);
-      if (wants("recon")) recon_.add(first.bytes, second.bytes);
+      compare(first, second);
       add(first, real_, false);
       add(second, fake_, wants("is"));
     }
     if (fake != nullptr && fake->next(second)) check_pairs({}, second, real.name(), name);
+  }
+
+  void compare(const SideBatch& first, const SideBatch& second) {
+    if (first.count() == 0) return;
+    if (wants("recon")) recon_.add(first.bytes, second.bytes);
+    if (!wants("lpips")) return;
+    lpips_.add(about(real_.name, [&] { return (*options_.lpips)(first.bytes, second.bytes); }));
   }
 
   void prepare(SideBatch& batch) const {
@@ -239,6 +253,7 @@ class Evaluation {
     if (metric == "prdc") return prdc();
     if (metric == "qs") return quality();
     if (metric == "ds") return diversity();
+    if (metric == "lpips") return lpips();
     recon();
   }
 
@@ -357,9 +372,22 @@ class Evaluation {
     put_plain(std::move(result));
   }
 
+  void lpips() {
+    const int64_t pairs = lpips_.count;
+    if (pairs == 0) throw Error(real_.name, "holds no pictures");
+    put_plain({{"metric", "lpips"},
+               {"value", lpips_.mean()},
+               {"error", lpips_.error()},
+               {"real", pairs},
+               {"fake", pairs},
+               {"network", options_.lpips->name()},
+               {"network_id", options_.lpips->identity()}});
+  }
+
   const EvaluationOptions& options_;
   Gathered real_, fake_;
   Reconstruction recon_;
+  Reconstruction::Running lpips_;
   std::optional<GiqaFit> real_fit_;
   std::string reference_;
   std::vector<Json> lines_;

@@ -3,7 +3,7 @@
 //
 //   fid      frechet.h              kid      kernel_distance.h      is     inception_score.h
 //   prdc     precision_recall.h     qs, ds   giqa.h                 recon  reconstruction.h
-//   clip     clip_score.h
+//   lpips    lpips.h                clip     clip_score.h
 //
 // Without a second side the codec's reconstructions of the first one take its place. Sides are read
 // one after the other, or together, picture by picture, where a metric compares pictures. What
@@ -23,6 +23,7 @@
 #include "formats/json.h"
 #include "lib/codec/codec.h"
 #include "lib/scoring/features.h"
+#include "lib/scoring/lpips.h"
 #include "lib/scoring/side.h"
 
 namespace vq {
@@ -34,7 +35,8 @@ struct EvaluationOptions {
   int64_t neighbours = 5;                         // of prdc and qs
   int64_t components = 7;                         // of qs and ds
   std::shared_ptr<const Codec> codec;             // for reconstructions; may be empty
-  std::shared_ptr<const FeatureNetwork> network;  // for all but recon
+  std::shared_ptr<const FeatureNetwork> network;  // for all but recon and lpips
+  std::shared_ptr<const Lpips> lpips;             // for lpips
   std::function<void(int64_t done)> on_progress = [](int64_t) {};
 };
 

@@ -24,6 +24,14 @@ namespace vq {
 
 class Reconstruction {
  public:
+  struct Running {  // mean and its standard error
+    int64_t count = 0;
+    double sum = 0, squares = 0;
+    void add(const at::Tensor& values);
+    double mean() const;   // NaN of none
+    double error() const;  // NaN of fewer than two
+  };
+
   void add(const at::Tensor& bytes, const at::Tensor& others);
   int64_t count() const { return psnr_.count; }
   double mean() const { return psnr_.mean(); }    // NaN of none
@@ -32,13 +40,6 @@ class Reconstruction {
   double ssim_error() const { return ssim_.error(); }
 
  private:
-  struct Running {
-    int64_t count = 0;
-    double sum = 0, squares = 0;
-    void add(const at::Tensor& values);
-    double mean() const;
-    double error() const;
-  };
   Running psnr_, ssim_;
 };
 

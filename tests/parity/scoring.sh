@@ -8,8 +8,8 @@ usage() {
   cat <<'T'
 usage: sh tests/parity/scoring.sh [--pictures N] [BUILD]
 
-Features, fid, kid, is, prdc, giqa, clip, psnr and ssim of the same pictures and the same random weights, by vq-eval and
-by pytorch-fid, clean-fid, torch-fidelity, prdc, transformers, scikit-learn and scikit-image. Prints the differences; the exit
+Features, fid, kid, is, prdc, giqa, clip, psnr, ssim and lpips of the same pictures and the same random weights, by vq-eval and
+by pytorch-fid, clean-fid, torch-fidelity, prdc, lpips, transformers, scikit-learn and scikit-image. Prints the differences; the exit
 status is 0 when all are within their tolerances.
 
   BUILD         the build tree (build); the peers go into BUILD/parity-venv, from PyPI, at the first run (3 GB)

@@ -28,5 +28,11 @@ try --metrics clip --clip no-such-file pictures
 try --metrics clip,fid --clip no-such-file --clip-merges no-such-file pictures
 try --metrics fid --clip no-such-file -m no-such-codec a b
 try --metrics usage,kid tokens
+try --metrics caption pictures
+try --metrics caption,fid --checker true pictures
+try --metrics caption --checker true --size 32 pictures
+try --metrics recon --checker true a b
+try --metrics lpips a b
+try --metrics recon --lpips no-such-file a b
 try --metrics kid no-such-folder no-such-folder
 try --fid-mode dirty -m no-such-codec a b

@@ -165,6 +165,36 @@ def compare_reconstruction():
     say(f'ssim {np.mean(ssim):.5g}', abs(result['ssim'] - np.mean(ssim)), 1e-6)
 
 
+def compare_lpips():
+    """The package's heads on random networks, each of its three, one file as torch.save writes it."""
+    import warnings
+
+    import lpips
+    rng = np.random.default_rng(6)
+    folders = [os.path.join(WORK, name) for name in ('one', 'other')]
+    pairs = []
+    from PIL import Image
+    for i in range(5):
+        coarse = Image.fromarray(rng.integers(0, 256, (7, 7, 3), dtype=np.uint8))
+        a = np.asarray(coarse.resize((72, 72), Image.BICUBIC))
+        b = np.clip(a + rng.normal(0, 2 + 8 * i, a.shape), 0, 255).astype(np.uint8)
+        for folder, pixels in zip(folders, (a, b)):
+            os.makedirs(folder, exist_ok=True)
+            Image.fromarray(pixels).save(os.path.join(folder, f'{i}.png'))
+        pairs.append([torch.tensor(p).permute(2, 0, 1)[None] / 127.5 - 1 for p in (a, b)])
+    for kind in ('alex', 'vgg', 'squeeze'):
+        torch.manual_seed(8)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            network = lpips.LPIPS(net=kind, pnet_rand=True, verbose=False).eval()
+        weights = os.path.join(WORK, f'lpips-{kind}.pth')
+        torch.save(network.state_dict(), weights)
+        with torch.no_grad():
+            theirs = np.mean([network(*pair).item() for pair in pairs])
+        ours = vq_eval('--metrics', 'lpips', '--lpips', weights, '--size', '72', *folders)['lpips']
+        say(f'lpips {kind} {theirs:.5g}', relative(ours['value'], theirs), 1e-4)
+
+
 def compare_giqa():
     """Mixtures and nearest neighbours on features that both sides know."""
     from sklearn.decomposition import PCA
@@ -271,6 +301,7 @@ compare_clip()
 compare_inception()
 compare_statistics_of_others()
 compare_reconstruction()
+compare_lpips()
 compare_giqa()
 print(f'{len(failed)} beyond its tolerance' if failed else 'all within their tolerances')
 sys.exit(bool(failed))
