@@ -114,7 +114,7 @@ image-size	-	value	-
 suggest-guidance	-	value	-
 suggest-top-p	-	value	-
 suggest-steps	-	value	-
-to	-	words	diffusers
+to	-	words	diffusers microsoft
 codec	-	file	-
 quiet	q	nothing	-
 verbose	v	nothing	-

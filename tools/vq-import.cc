@@ -6,6 +6,7 @@
 #include "formats/error.h"
 #include "lib/runtime/device.h"
 #include "lib/weights/export_diffusers.h"
+#include "lib/weights/export_microsoft.h"
 #include "lib/weights/import.h"
 #include "tools/cli/options.h"
 #include "tools/cli/run.h"
@@ -28,7 +29,7 @@ const vq::cli::Command command = {
     .name = "vq-import",
     .summary = "Turn other people's models and codecs into ours, or ours into theirs.",
     .usage = {"[options] -o MODEL [--codec-out CODEC] SOURCE", "[options] --dry-run SOURCE",
-              "--to diffusers [--codec CODEC] -o DIR MODEL"},
+              "--to PEER [--codec CODEC] -o DIR MODEL"},
     .example = "vq-import vq-diffusion-ithq/ -o ithq.safetensors --codec-out codec.safetensors",
     .options = {
         {.letter = 'o', .name = "output", .value = "FILE",
@@ -83,9 +84,12 @@ const vq::cli::Command command = {
         {.name = "suggest-steps", .value = "N", .help = "steps that vq-sample shall take",
          .target = &args.steps, .min = 0, .max = 100000, .hide_default = true, .group = kUnsaid},
         {.name = "to", .value = "PEER", .help = "write MODEL as this peer's files",
-         .target = &args.to, .choices = {"diffusers"}, .group = kWayBack,
-         .more = "diffusers: a VQ-Diffusion pipeline's folder, or a VQModel's for a codec alone."},
-        {.name = "codec", .value = "FILE", .help = "the codec that the pipeline shall hold",
+         .target = &args.to, .choices = {"diffusers", "microsoft"},
+         .group = kWayBack,
+         .more = "diffusers: a VQ-Diffusion pipeline's folder, or a VQModel's for a codec alone. "
+                 "microsoft: checkpoints of microsoft/VQ-Diffusion, model.pth and codec.pth, or "
+                 "codec.pth alone."},
+        {.name = "codec", .value = "FILE", .help = "the codec that the model was trained with",
          .target = &args.codec, .group = kWayBack}},
     .min_operands = 1,
     .max_operands = 1};
@@ -178,7 +182,9 @@ void print_left(const vq::Import& import) {
 constexpr uint64_t kMiB = 1 << 20;
 
 int export_weights(const vq::cli::Context& context) {
-  const vq::Export plan = vq::plan_export_diffusers(context.operands.front(), args.codec);
+  const auto plan_export =
+      args.to == "microsoft" ? vq::plan_export_microsoft : vq::plan_export_diffusers;
+  const vq::Export plan = plan_export(context.operands.front(), args.codec);
   for (const vq::ExportedFile& file : plan.files) {
     if (context.common.quiet) continue;
     fmt::print("{}/{}\n", args.output, file.path);

@@ -1,10 +1,8 @@
 #include "lib/weights/export_diffusers.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 
 #include "formats/error.h"
@@ -25,52 +23,8 @@ void require(bool holds, const std::string& where, const std::string& what) {
   if (!holds) throw Error(where, "diffusers has no " + what);
 }
 
-Bytes json_file(const Json& json) {
-  const std::string text = json.dump(2) + "\n";
-  return Bytes(text.begin(), text.end());
-}
-
-// The pieces of one of our tensors: equal numbers of rows.
-void add_pieces(Export& plan, PlannedFile& file, const SourceTensor& ours,
-                const std::vector<std::string>& theirs) {
-  const auto count = static_cast<int64_t>(theirs.size());
-  if (count > 1 && (ours.shape.empty() || ours.shape[0] % count != 0))
-    throw Error(ours.name, fmt::format("its rows do not make {} tensors", count));
-  for (int64_t i = 0; i < count; ++i) {
-    SourceTensor piece{theirs[static_cast<size_t>(i)], ours.dtype, ours.shape, {}};
-    if (count > 1) piece.shape[0] /= count;
-    // Attention is linear layers there and 1x1 convolutions here.
-    const bool attention = piece.name.find(".attentions.") != std::string::npos;
-    while (attention && piece.shape.size() > 2 && piece.shape.back() == 1) piece.shape.pop_back();
-    const uint64_t bytes = piece.bytes(), begin = bytes * static_cast<uint64_t>(i);
-    piece.read = [&ours, begin, bytes](const auto& to) {
-      ours.read([&](std::span<const uint8_t> all) { to(all.subspan(begin, bytes)); });
-    };
-    plan.pieces.push_back(std::move(piece));
-    const SourceTensor& made = plan.pieces.back();
-    file.tensors.push_back({{made.name, made.dtype, made.shape}, {&made}, {}});
-  }
-}
-
-// All tensors of the pool that `theirs` has names for, sorted as the peer's own files are.
-PlannedFile component(Export& plan, SourcePool& pool, const TheirNames& theirs) {
-  PlannedFile file;
-  for (const std::string& name : pool.unused()) {
-    const std::vector<std::string> names = theirs(name);
-    if (!names.empty()) add_pieces(plan, file, pool.take(name), names);
-  }
-  std::sort(
-      file.tensors.begin(), file.tensors.end(),
-      [](const PlannedTensor& a, const PlannedTensor& b) { return a.layout.name < b.layout.name; });
-  return file;
-}
-
 void add_weights(Export& plan, const std::string& path, PlannedFile file) {
   plan.files.push_back({path, std::move(file), {}});
-}
-
-void add_json(Export& plan, const std::string& path, const Json& json) {
-  plan.files.push_back({path, {}, json_file(json)});
 }
 
 Json codec_json(const CodecConfig& c, const std::string& where) {
@@ -113,6 +67,13 @@ Json codec_json(const CodecConfig& c, const std::string& where) {
           {"vq_embed_dim", c.code_width}};
 }
 
+// Attention is linear layers there and 1x1 convolutions here.
+std::vector<int64_t> shape_there(const std::string& theirs, std::vector<int64_t> shape) {
+  const bool attention = theirs.find(".attentions.") != std::string::npos;
+  while (attention && shape.size() > 2 && shape.back() == 1) shape.pop_back();
+  return shape;
+}
+
 // Returns the identity of the codec.
 std::string add_codec(Export& plan, const std::string& path, const std::string& folder) {
   const ModelFile file = open_model(path, "codec");
@@ -120,9 +81,12 @@ std::string add_codec(Export& plan, const std::string& path, const std::string& 
   plan.pools.push_back(std::make_unique<SourcePool>(TensorSource::open(path)));
   SourcePool& pool = *plan.pools.back();
   add_json(plan, folder + "config.json", codec_json(config, path));
-  PlannedFile weights = component(plan, pool, [&](const std::string& ours) {
-    return their_names(diffusers_codec_names(), ours, config.levels());
-  });
+  PlannedFile weights = component(
+      plan, pool,
+      [&](const std::string& ours) {
+        return their_names(diffusers_codec_names(), ours, config.levels());
+      },
+      shape_there);
   PlannedFile codebook{"codec", file.config, {}};
   codebook.tensors.push_back({{"quantize.embedding", pool.look("quantize.embedding").dtype,
                                pool.look("quantize.embedding").shape},
@@ -156,16 +120,6 @@ Json transformer_json(const DenoiserConfig& d, const std::string& where) {
           {"num_layers", d.layers},
           {"num_vector_embeds", d.codebook_size + 1},
           {"sample_size", d.grid_height}};
-}
-
-std::vector<double> doubles_of(SourcePool& pool, const std::string& name) {
-  const SourceTensor& tensor = pool.take(name);
-  std::vector<double> numbers(tensor.count());
-  if (tensor.dtype != DType::f64) throw Error(pool.path(), name + " is not of 64-bit numbers");
-  tensor.read([&](std::span<const uint8_t> bytes) {
-    std::copy(bytes.begin(), bytes.end(), reinterpret_cast<uint8_t*>(numbers.data()));
-  });
-  return numbers;
 }
 
 bool is_ramp(const std::vector<double>& values) {
@@ -217,74 +171,6 @@ Json text_json(const ClipTextConfig& c, DType dtype) {
           {"pad_token_id", 1},
           {"projection_dim", c.width},
           {"vocab_size", c.vocabulary}};
-}
-
-std::string utf8_letter(uint32_t code) {
-  if (code < 0x80) return std::string(1, static_cast<char>(code));
-  return {static_cast<char>(0xC0 | code >> 6), static_cast<char>(0x80 | (code & 0x3F))};
-}
-
-// CLIP's printable stand-ins for the 256 bytes, in the order of their ids: the printable ones of
-// Latin-1 first, the others from U+0100 on.
-std::vector<std::string> byte_letters() {
-  const auto printable = [](uint32_t b) {
-    return (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
-  };
-  std::vector<std::string> letters;
-  for (uint32_t b = 0; b < 256; ++b) {
-    if (printable(b)) letters.push_back(utf8_letter(b));
-  }
-  uint32_t next = 0x100;
-  for (uint32_t b = 0; b < 256; ++b) {
-    if (!printable(b)) letters.push_back(utf8_letter(next++));
-  }
-  return letters;
-}
-
-void add_tokenizer(Export& plan, std::string_view merges, int64_t length) {
-  Json vocabulary = Json::object();
-  int64_t id = 0;
-  std::vector<std::string> words = byte_letters();
-  for (size_t i = 0; i < 256; ++i) words.push_back(words[i] + "</w>");
-  for (size_t at = 0; at < merges.size();) {
-    const size_t end = std::min(merges.find('\n', at), merges.size());
-    std::string pair(merges.substr(at, end - at));
-    pair.erase(std::remove(pair.begin(), pair.end(), ' '), pair.end());
-    words.push_back(std::move(pair));
-    at = end + 1;
-  }
-  const std::string start = "<|startoftext|>", finish = "<|endoftext|>";
-  words.push_back(start);
-  words.push_back(finish);
-  // Written by hand: an ordered JSON object looks through all its members for each new one.
-  std::string text = "{";
-  for (const std::string& word : words)
-    text += (id > 0 ? ", " : "") + dump_json(Json(word)) + ": " + std::to_string(id), ++id;
-  text += "}";
-  plan.files.push_back({"tokenizer/vocab.json", {}, Bytes(text.begin(), text.end())});
-  std::string rows = "#version: 0.2\n" + std::string(merges);
-  plan.files.push_back({"tokenizer/merges.txt", {}, Bytes(rows.begin(), rows.end())});
-  const auto token = [](const std::string& content) {
-    return Json{{"content", content},
-                {"lstrip", false},
-                {"normalized", true},
-                {"rstrip", false},
-                {"single_word", false}};
-  };
-  add_json(plan, "tokenizer/special_tokens_map.json",
-           {{"bos_token", token(start)},
-            {"eos_token", token(finish)},
-            {"pad_token", "!"},
-            {"unk_token", token(finish)}});
-  add_json(plan, "tokenizer/tokenizer_config.json",
-           {{"bos_token", start},
-            {"clean_up_tokenization_spaces", false},
-            {"eos_token", finish},
-            {"errors", "replace"},
-            {"model_max_length", length},
-            {"pad_token", "!"},
-            {"tokenizer_class", "CLIPTokenizer"},
-            {"unk_token", finish}});
 }
 
 void add_null(Export& plan, SourcePool& pool, const ClipTextConfig& text, bool learned) {
@@ -365,14 +251,6 @@ void add_model(Export& plan, const ModelFile& file, const std::string& codec) {
     throw Error(codec, "is not the codec that the model was trained with");
 }
 
-void make_folders(const std::string& folder, const std::string& path) {
-  for (size_t slash = 0; slash != std::string::npos; slash = path.find('/', slash + 1)) {
-    const std::string made = slash == 0 ? folder : folder + "/" + path.substr(0, slash);
-    if (::mkdir(made.c_str(), 0777) != 0 && errno != EEXIST)
-      throw Error::from_errno(made, "cannot create");
-  }
-}
-
 }  // namespace
 
 Export plan_export_diffusers(const std::string& model, const std::string& codec) {
@@ -392,25 +270,6 @@ Export plan_export_diffusers(const std::string& model, const std::string& codec)
     if (!unused.empty()) throw Error(pool->path(), "diffusers has no place for " + unused.front());
   }
   return plan;
-}
-
-void write_export(const Export& plan, const std::string& folder, bool force,
-                  const std::function<void(uint64_t)>& told) {
-  uint64_t before = 0;
-  for (const ExportedFile& file : plan.files) {
-    make_folders(folder, file.path);
-    const std::string path = folder + "/" + file.path;
-    if (file.weights.tensors.empty()) {
-      Output output = Output::open(path, force);
-      output.write(file.content);
-      output.close();
-      continue;
-    }
-    write_tensors(file.weights, path, {{"format", "pt"}}, force, [&](uint64_t done) {
-      if (told) told(before + done);
-    });
-    before += file.weights.bytes();
-  }
 }
 
 }  // namespace vq

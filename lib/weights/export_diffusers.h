@@ -12,31 +12,12 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
-#include "formats/bytes.h"
-#include "lib/weights/import_plan.h"
+#include "lib/weights/export.h"
 
 namespace vq {
 
-struct ExportedFile {
-  std::string path;  // inside the folder
-  PlannedFile weights;
-  Bytes content;  // of files that hold no weights
-};
-
-struct Export {
-  std::vector<std::unique_ptr<SourcePool>> pools;
-  std::deque<SourceTensor> pieces;  // of ours, where one of ours is several of theirs
-  std::vector<ExportedFile> files;
-  std::vector<std::string> notes;
-};
-
 // MODEL is a diffusion model, which needs its codec, or a codec, which needs no second file.
 Export plan_export_diffusers(const std::string& model, const std::string& codec);
-
-// Makes the folder and writes the files. An existing file needs `force`.
-void write_export(const Export& plan, const std::string& folder, bool force,
-                  const std::function<void(uint64_t)>& told = {});
 
 }  // namespace vq

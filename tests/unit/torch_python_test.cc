@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "formats/torch_archive.h"
+#include "formats/torch_archive_writer.h"
 #include "tests/unit/temp_folder.h"
 
 namespace vq {
@@ -131,6 +132,46 @@ TEST(TorchPython, FilesThatPyTorchSaved) {
   EXPECT_EQ(values["hyper"]["class"], "argparse.Namespace");
   EXPECT_EQ(values["hyper"]["state"]["lr"], 0.5);
   EXPECT_EQ(values["optimizer"]["param_groups"][0]["lr"], 1e-3);
+}
+
+// Files that we write: torch.load shall take them without believing their code, and find the same.
+TEST(TorchPython, FilesThatPyTorchReads) {
+  const std::string python = python_with_torch();
+  if (python.empty()) GTEST_SKIP() << "no python3 with torch (set VQ_PYTHON to one)";
+  const TempFolder folder;
+  for (const uint64_t zip64_from : {uint64_t{1}, uint64_t{UINT32_MAX}}) {
+    const std::string path = folder / ("ours" + std::to_string(zip64_from % 2) + ".pth");
+    std::vector<TorchLayout> all;
+    for (const DType dtype : {DType::f64, DType::f32, DType::f16, DType::bf16, DType::i64,
+                              DType::i32, DType::i16, DType::i8, DType::u8, DType::boolean})
+      all.push_back({"model", std::string("a.") + dtype_name(dtype), dtype, {2, 3}, {}});
+    all.push_back({"model", "again", DType::f32, {2, 3}, 1});
+    all.push_back({"model", "none", DType::f32, {0, 7}, {}});
+    all.push_back({"ema", "one", DType::f16, {}, {}});
+    TorchArchiveWriter writer(path, all, {{"epoch", 7}}, true, zip64_from);
+    for (const TorchLayout& tensor : all) {
+      if (tensor.same_as || tensor.name == "none") continue;
+      const size_t count = (tensor.shape.empty() ? 1 : 6) * dtype_size(tensor.dtype);
+      writer.write(Bytes(count, 1));
+    }
+    writer.close();
+    const std::string script = folder.write(
+        "load.py", std::string(kScript).substr(0, std::string(kScript).find("def save")) +
+                       R"(
+value = torch.load(sys.argv[2], weights_only=True)
+assert value.pop('epoch') == 7
+assert value['model']['again'].data_ptr() == value['model']['a.F32'].data_ptr()
+out = []
+walk(value, '', out)
+open(sys.argv[1] + '/found', 'w').writelines(line + '\n' for line in out)
+import zipfile
+assert zipfile.ZipFile(sys.argv[2]).testzip() is None
+)");
+    ASSERT_EQ(
+        std::system((python + "'" + script + "' '" + folder.path() + "' '" + path + "'").c_str()),
+        0);
+    EXPECT_EQ(file_content(folder / "found"), lines(TorchArchive(path)));
+  }
 }
 
 }  // namespace
