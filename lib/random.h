@@ -30,6 +30,7 @@ enum class Purpose : uint32_t {
   init = 7,      // codebook start, restarted codes
   boot = 8,      // bootstrap of statistics
   start = 9,     // sampling: how a given grid is made noisy at first
+  code = 10,     // encoding: which code a cell takes where codes are drawn
 };
 
 struct Counter {

@@ -26,8 +26,9 @@ TokenRecord to_record(const Example& example) {
 // Views that wait for the encoder, with the records they become.
 class ViewEncoder {
  public:
-  ViewEncoder(const Codec& codec, const ViewPlan& plan, int64_t batch, TokenWriter& writer)
-      : codec_(codec), plan_(plan), batch_(batch), writer_(writer) {}
+  ViewEncoder(const Codec& codec, const ViewPlan& plan, const EncodeOptions& options,
+              TokenWriter& writer)
+      : codec_(codec), plan_(plan), options_(options), writer_(writer) {}
 
   void add(const FedPicture& picture) {
     for (size_t i = 0; i < picture.views.size(); ++i) {
@@ -37,7 +38,12 @@ class ViewEncoder {
       if (picture.views[i].flip) record.more["flip"] = true;
       records_.push_back(std::move(record));
       images_.push_back(picture.images[i]);
-      if (static_cast<int64_t>(records_.size()) == batch_) encode();
+      if (options_.sample_codes) {
+        const int64_t side = codec_.grid_side(plan_.size);
+        const auto draws = plan_.code_draws(picture.example.key, picture.views[i], side * side);
+        draws_.insert(draws_.end(), draws.begin(), draws.end());
+      }
+      if (static_cast<int64_t>(records_.size()) == options_.batch) encode();
     }
   }
   bool waiting() const { return !records_.empty(); }
@@ -51,7 +57,12 @@ class ViewEncoder {
       to = std::copy(image.rgb.begin(), image.rgb.end(), to);
     }
     const auto begin = Clock::now();
-    const auto tokens = codec_.encode(to_images(bytes)).contiguous();
+    const auto images = to_images(bytes);
+    const auto tokens =
+        (options_.sample_codes
+             ? codec_.encode_drawn(images, at::tensor(draws_, at::kDouble).view({count, -1}))
+             : codec_.encode(images))
+            .contiguous();
     const auto encoded = Clock::now();
     const int64_t* row = tokens.data_ptr<int64_t>();
     for (TokenRecord& record : records_) {
@@ -61,6 +72,7 @@ class ViewEncoder {
     }
     records_.clear();
     images_.clear();
+    draws_.clear();
     encode_seconds += std::chrono::duration<double>(encoded - begin).count();
     write_seconds += std::chrono::duration<double>(Clock::now() - encoded).count();
   }
@@ -71,10 +83,11 @@ class ViewEncoder {
   using Clock = std::chrono::steady_clock;
   const Codec& codec_;
   const ViewPlan& plan_;
-  int64_t batch_;
+  EncodeOptions options_;
   TokenWriter& writer_;
   std::vector<TokenRecord> records_;
   std::vector<Image> images_;
+  std::vector<double> draws_;  // where codes are drawn, one a cell
 };
 
 void tell_times(const FeedTimes& feed, const ViewEncoder& encoder, double waited) {
@@ -125,7 +138,7 @@ uint64_t encode_pictures(const std::shared_ptr<WantedViews>& wanted, const Codec
                          cli::Progress& progress) {
   PictureFeed feed([wanted](FedPicture& p) { return wanted->pull(p); }, wanted->plan,
                    options.threads, 2 * options.batch);
-  ViewEncoder encoder(codec, wanted->plan, options.batch, writer);
+  ViewEncoder encoder(codec, wanted->plan, options, writer);
   uint64_t pictures = 0;
   double waited = 0;
   const auto next = [&](FedPicture& picture) {

@@ -47,6 +47,7 @@ struct EncodeOptions {
   int threads = 0;
   // Somebody is feeding us while we work: what is there is encoded before more is waited for.
   bool live = false;
+  bool sample_codes = false;  // codes are drawn, not chosen
 };
 
 // Returns how many pictures there were, bad ones too.

@@ -21,7 +21,7 @@ struct {
   std::string format = "auto", split = "all";
   int64_t batch = 32, max_bad = 0, seed = 0;
   int threads = 0, size = 0, level = 3, crops = 1;
-  bool flip = false, resume = false, text = false, no_history = false, force = false;
+  bool flip = false, sample_codes = false, resume = false, text = false, no_history = false, force = false;
 } args;
 
 const vq::cli::Command command = {
@@ -59,9 +59,12 @@ const vq::cli::Command command = {
                  "@crop1, ..."},
         {.name = "flip", .help = "also each picture mirrored", .target = &args.flip,
          .more = "As a record of its own, whose key ends in @flip."},
-        {.letter = 's', .name = "seed", .value = "N", .help = "seed of what --resize draws",
-         .target = &args.seed, .min = 0,
-         .more = "A crop depends on the seed, the picture's key and its own number alone."},
+        {.name = "sample-codes", .help = "draw each code by its score instead of the best",
+         .target = &args.sample_codes,
+         .more = "As the released Gumbel codecs do; only for codecs that score their codes."},
+        {.letter = 's', .name = "seed", .value = "N",
+         .help = "seed of what --resize and --sample-codes draw", .target = &args.seed, .min = 0,
+         .more = "It depends on the seed, the picture's key and the crop's number alone."},
         {.name = "shard", .value = "I/N",
          .help = "only every N-th picture, from picture I, 0 <= I < N", .target = &args.shard,
          .more = "All shards together give the records of a run without it."},
@@ -120,7 +123,9 @@ vq::GridHeader make_header(const vq::Codec& codec, const vq::ExampleReader& set,
   vq::Json pictures = {{"resize", args.resize}};
   if (args.crops > 1) pictures["crops"] = args.crops;
   if (args.flip) pictures["flip"] = true;
-  if (vq::is_random(vq::resize_from_word(args.resize))) pictures["seed"] = args.seed;
+  if (args.sample_codes) pictures["sample_codes"] = true;
+  if (args.sample_codes || vq::is_random(vq::resize_from_word(args.resize)))
+    pictures["seed"] = args.seed;
   header.more["pictures"] = pictures;
   return header;
 }
@@ -160,11 +165,16 @@ int encode(const vq::cli::Context& context) {
   vq::set_threads(args.threads);
   vq::Codec codec = vq::Codec::load(args.model);
   codec.to(vq::open_device(args.device));
+  if (args.sample_codes && !codec.draws_codes()) {
+    throw vq::Error::usage("--sample-codes", args.model + " takes the nearest code and gives the "
+                                             "others no score");
+  }
 
   auto wanted = std::make_shared<vq::WantedViews>();
   wanted->plan = make_plan(codec);
   wanted->shard = shard;
-  vq::EncodeOptions options = {.batch = args.batch, .threads = args.threads};
+  vq::EncodeOptions options = {
+      .batch = args.batch, .threads = args.threads, .sample_codes = args.sample_codes};
   wanted->set = open_set(context.operands, options.live);
   const vq::GridHeader header = make_header(codec, *wanted->set, context);
   const vq::TokenWriterOptions how = {

@@ -50,6 +50,15 @@ at::Tensor nearest_code(const at::Tensor& z, const at::Tensor& codes) {
   return at::cat(parts);
 }
 
+at::Tensor draw_code(const at::Tensor& log_scores, const at::Tensor& uniforms) {
+  const at::Tensor sums = log_scores.to(at::kDouble).exp().cumsum(1);
+  const int64_t codes = sums.size(1);
+  const at::Tensor target = uniforms.to(at::kDouble).unsqueeze(1) * sums.narrow(1, codes - 1, 1);
+  return at::searchsorted(sums, target, /*out_int32=*/false, /*right=*/true)
+      .squeeze(1)
+      .clamp_max(codes - 1);
+}
+
 Quantised quantise(const at::Tensor& z, const at::Tensor& codes) {
   auto index = nearest_code(z.detach(), codes);
   auto chosen = codes.index_select(0, index);

@@ -27,6 +27,10 @@ namespace vq {
 
 at::Tensor nearest_code(const at::Tensor& z, const at::Tensor& codes);
 
+// A code each by the inverse distribution: log_scores (N, K) normalised, uniforms (N) double in
+// (0, 1). A code without probability never comes out.
+at::Tensor draw_code(const at::Tensor& log_scores, const at::Tensor& uniforms);
+
 // Forward: the code of each vector. Backward: the gradient goes through unchanged
 // (straight-through).
 struct Quantised {

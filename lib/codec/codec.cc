@@ -144,6 +144,11 @@ at::Tensor Codec::log_scores(const at::Tensor& images) const {
   return scores.to(at::kCPU, at::kFloat).log_softmax(1);
 }
 
+at::Tensor Codec::encode_drawn(const at::Tensor& images, const at::Tensor& uniforms) const {
+  const auto code = draw_code(log_scores(images), uniforms.reshape({-1}));
+  return tokens_of_codes(code.to(device_)).view({images.size(0), -1}).to(at::kCPU);
+}
+
 at::Tensor Codec::decode(const at::Tensor& tokens, int64_t height, int64_t width) const {
   at::NoGradGuard no_grad;
   const int64_t codes = config().codes;

@@ -76,10 +76,12 @@ class Codec {
 
   at::Tensor encode(const at::Tensor& images) const;
   // (B*L, codebook_rows): the log-probability of each code, row by row. Only of codecs that choose
-  // by scores, which may be asked to draw (as the released Gumbel codecs do) instead of to choose.
+  // by scores; others throw vq::Error.
   at::Tensor log_scores(const at::Tensor& images) const;
-  // Codes drawn or chosen elsewhere -> tokens; the identity where the whole codebook is used.
-  at::Tensor tokens_of_codes(const at::Tensor& codes) const;
+  // As encode(), but each code is drawn by its score, as the released Gumbel codecs do: uniforms
+  // (B, L) double, one a cell.
+  at::Tensor encode_drawn(const at::Tensor& images, const at::Tensor& uniforms) const;
+  bool draws_codes() const { return network_->scores.has_value(); }
   // Clamped to [-1, 1]; a token outside 0..K-1 is an error. Within an AutocastScope convolutions
   // run in its precision.
   at::Tensor decode(const at::Tensor& tokens, int64_t height, int64_t width) const;
@@ -93,6 +95,9 @@ class Codec {
   int64_t grid_side(int64_t pixels) const;
 
  private:
+  // The identity where the whole codebook is used.
+  at::Tensor tokens_of_codes(const at::Tensor& codes) const;
+
   std::unique_ptr<CodecNetwork> network_;
   at::Tensor vectors_;  // (K, D)
   std::string identity_;

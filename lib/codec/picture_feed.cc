@@ -64,6 +64,16 @@ FramingDraws ViewPlan::draws(const std::string& picture, int crop) const {
   return draws;
 }
 
+std::vector<double> ViewPlan::code_draws(const std::string& picture, const PictureView& view,
+                                         int64_t cells) const {
+  const uint64_t record = number_of(picture);
+  const auto step = static_cast<uint32_t>(2 * view.crop + (view.flip ? 1 : 0));
+  std::vector<double> draws;
+  for (int64_t cell = 0; cell < cells; ++cell)
+    draws.push_back(uniform(seed, Purpose::code, {record, step, static_cast<uint32_t>(cell)}));
+  return draws;
+}
+
 Image ViewPlan::view(const Image& image, const std::string& picture,
                      const PictureView& which) const {
   Image out = fit_image(image, size, resize, draws(picture, which.crop));

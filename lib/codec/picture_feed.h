@@ -39,6 +39,9 @@ struct ViewPlan {
   std::string key(const std::string& picture, const PictureView& view) const;
   // How much of the picture, and which part, a view shows.
   FramingDraws draws(const std::string& picture, int crop) const;
+  // One number between 0 and 1 a cell, for codecs whose codes are drawn.
+  std::vector<double> code_draws(const std::string& picture, const PictureView& view,
+                                 int64_t cells) const;
   Image view(const Image& image, const std::string& picture, const PictureView& view) const;
 };
 

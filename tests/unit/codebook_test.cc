@@ -34,6 +34,19 @@ TEST(Codebook, NearestCodeDoesNotDependOnTheBatch) {
   }
 }
 
+TEST(Codebook, CodesAreDrawnAsOftenAsTheirScoresSay) {
+  constexpr int64_t kDraws = 20000;
+  const at::Tensor p = at::tensor({0.5, 0.0, 0.2, 0.299, 0.001}, at::kDouble);
+  const at::Tensor scores = p.log().to(at::kFloat).unsqueeze(0).expand({kDraws, 5});
+  // Evenly spaced numbers: every share is exact to one draw.
+  const at::Tensor even = (at::arange(kDraws, at::kDouble) + 0.5) / kDraws;
+  const at::Tensor counts = count_codes(draw_code(scores, even), 5).to(at::kDouble);
+  EXPECT_LE((counts - p * kDraws).abs().max().item<double>(), 1) << counts;
+  EXPECT_EQ(counts[1].item<double>(), 0);
+  const at::Tensor ends = at::tensor({1e-15, 1 - 1e-15}, at::kDouble);
+  EXPECT_TRUE(draw_code(scores.narrow(0, 0, 2), ends).equal(at::tensor({0, 4}, at::kLong)));
+}
+
 TEST(Codebook, GradientGoesStraightThrough) {
   auto z = at::randn({20, 4}).requires_grad_(true);
   auto codes = at::randn({8, 4});

@@ -88,6 +88,22 @@ TEST(Codec, NothingDependsOnBatchOrThreads) {
   }
 }
 
+TEST(Codec, DrawnTokensDependOnTheirPictureAndNoise) {
+  CodecConfig config = small_config(4, {1, 2});
+  EXPECT_THROW(Codec(network_of(config, 2)).encode_drawn(some_images(1), at::rand({1, 16})), Error);
+  config.quantiser = "logits", config.linear = false;
+  const Codec codec(network_of(config, 2));
+  ASSERT_TRUE(codec.draws_codes());
+  const at::Tensor images = some_images(5), noise = at::rand({5, 16}, at::kDouble);
+  const at::Tensor tokens = codec.encode_drawn(images, noise);
+  EXPECT_EQ(tokens.sizes(), at::IntArrayRef({5, 16}));
+  EXPECT_FALSE(tokens.equal(codec.encode(images)));
+  for (int64_t i = 0; i < 5; ++i) {
+    EXPECT_TRUE(codec.encode_drawn(images.narrow(0, i, 1), noise.narrow(0, i, 1))
+                    .equal(tokens.narrow(0, i, 1)));
+  }
+}
+
 TEST(Codec, TokensOutsideTheCodebookAreRefused) {
   const Codec codec(network_of(small_config(4, {1, 2}), 1));
   for (int64_t token : {-1, 40}) {
