@@ -39,6 +39,7 @@ size	-	value	-
 resize	-	words	center squash paper-val paper-train
 crops	-	value	-
 flip	-	nothing	-
+sample-codes	-	nothing	-
 seed	s	value	-
 shard	-	value	-
 resume	-	nothing	-

@@ -28,8 +28,8 @@ struct ExportedArchive {
 struct ExportedFile {
   std::string path;  // inside the folder
   PlannedFile weights;
-  Bytes content;  // of files that hold no weights
-  std::optional<ExportedArchive> torch;
+  Bytes content = {};  // of files that hold no weights
+  std::optional<ExportedArchive> torch = std::nullopt;
 };
 
 struct Export {
