@@ -21,7 +21,8 @@ struct {
   std::string format = "auto", split = "all";
   int64_t batch = 32, max_bad = 0, seed = 0;
   int threads = 0, size = 0, level = 3, crops = 1;
-  bool flip = false, sample_codes = false, resume = false, text = false, no_history = false, force = false;
+  bool flip = false, sample_codes = false, resume = false;
+  bool text = false, no_history = false, force = false;
 } args;
 
 const vq::cli::Command command = {
