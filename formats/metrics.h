@@ -7,8 +7,9 @@
 //              x0 (cross-entropy, nats a token), accuracy; features: accuracy
 //   vq-eval    metric, value, error (standard error, where there is one), real, fake (counts of
 //              images; null: not known), network (what the features are), network_id, standard (is
-//              it the network of papers' numbers), preprocessing (where the network has its own),
-//              reference_id (which real images), seed
+//              it the network of papers' numbers), preprocessing (where the network has its own; of
+//              pairs the size they are compared at, "as they are" or "64 x 64"), reference_id
+//              (which real images), seed
 //     kid      real_sample, fake_sample (feature vectors it was taken from), deviation (over
 //              subsets), subsets, subset_size
 //     is       deviation (over splits), splits; it is of the fake images alone

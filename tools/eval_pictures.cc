@@ -15,7 +15,6 @@ namespace vq {
 namespace {
 
 constexpr int64_t kFewPictures = 2048, kPapersPictures = 10000;
-constexpr int kSizeWithoutNetwork = 256;
 
 bool compares_pairs(const EvalArgs& args) { return args.wants("recon") || args.wants("lpips"); }
 
@@ -23,6 +22,11 @@ bool needs_features(const EvalArgs& args) {
   return std::any_of(args.metrics.begin(), args.metrics.end(), [](const std::string& metric) {
     return metric != "recon" && metric != "lpips";
   });
+}
+
+// Whether one set of pictures is all that is asked about.
+bool judges_one(const EvalArgs& args) {
+  return args.metrics.size() == 1 && args.metrics.front() == "is";
 }
 
 void load(const EvalArgs& args, EvaluationOptions& run) {
@@ -44,21 +48,20 @@ void load(const EvalArgs& args, EvaluationOptions& run) {
   }
 }
 
-// An explicit size, else what the codec works on or the network looks at; 0: the network sees
-// pictures as they are.
+// An explicit size, else what the codec works on or the network looks at; 0: nobody wants pictures
+// of one size.
 int picture_size(const EvalArgs& args, const EvaluationOptions& run, bool reconstructs) {
   if (args.size > 0) return args.size;
   if (reconstructs) return static_cast<int>(run.codec->config().image_size);
-  if (run.network != nullptr && run.network->fits_pictures()) {
-    return compares_pairs(args) ? kSizeWithoutNetwork : 0;
-  }
-  return run.network != nullptr ? static_cast<int>(run.network->size()) : kSizeWithoutNetwork;
+  if (!needs_features(args) || run.network == nullptr || run.network->fits_pictures()) return 0;
+  return static_cast<int>(run.network->size());
 }
 
 SideOptions side_options(const EvalArgs& args, const EvaluationOptions& run, bool reconstructs,
                          int64_t& bad) {
   SideOptions options;
   options.size = picture_size(args, run, reconstructs);
+  options.as_they_are = compares_pairs(args) && !reconstructs && args.size == 0;
   options.resize = resize_from_word(args.resize);
   options.batch = args.batch;
   options.threads = args.threads;
@@ -101,7 +104,7 @@ void warn(const Json& line) {
 // The sides, opened, and what is measured of them.
 struct Opened {
   EvaluationOptions run;
-  std::unique_ptr<Side> real, fake;
+  std::unique_ptr<Side> real, fake;  // `fake` is null with one operand
   int64_t bad = 0;
   SideOptions options;
 
@@ -123,14 +126,15 @@ Opened::Opened(const cli::Context& context, const EvalArgs& args) {
   if (context.parsed.has("fid-mode") && (run.network == nullptr || !run.network->standard())) {
     throw Error::usage("--fid-mode", "says nothing about this network, which has one way only");
   }
-  options = side_options(args, run, args.save_stats.empty() && operands.size() == 1, bad);
+  const bool reconstructs = args.save_stats.empty() && operands.size() == 1 && !judges_one(args);
+  options = side_options(args, run, reconstructs, bad);
   real = open_side(operands[0], options);
   if (operands.size() == 2) fake = open_side(operands[1], options);
 }
 
 // A side of statistics has nothing to be read.
 uint64_t Opened::total() const {
-  const Side& other = fake != nullptr ? *fake : *real;
+  const Side& other = fake != nullptr ? *fake : *real;  // what is reconstructed counts twice
   int64_t sum = 0;
   for (const Side* side : {static_cast<const Side*>(real.get()), &other}) {
     if (side->saved() != nullptr) continue;
@@ -181,7 +185,7 @@ void check_eval_pictures(const cli::Context& context, const EvalArgs& args) {
       throw Error::usage(std::string("--") + name, "does nothing with --save-stats",
                          "it keeps what every metric needs");
     }
-  } else if (operands.size() == 1 && args.model.empty()) {
+  } else if (operands.size() == 1 && args.model.empty() && !judges_one(args)) {
     throw Error::usage("", "one set of pictures and no --model to reconstruct it with",
                        "give REAL and FAKE, or a codec");
   }
@@ -192,9 +196,12 @@ void check_eval_pictures(const cli::Context& context, const EvalArgs& args) {
 
 std::vector<Json> eval_pictures(const cli::Context& context, const EvalArgs& args) {
   Opened opened(context, args);
-  cli::Progress progress(context.common, "pictures", opened.total());
+  const bool alone = judges_one(args) && opened.fake == nullptr;
+  cli::Progress progress(context.common, "pictures", opened.total() / (alone ? 2 : 1));
   opened.run.on_progress = [&](int64_t done) { progress.update(static_cast<uint64_t>(done)); };
-  const std::vector<Json> lines = evaluate(*opened.real, opened.fake.get(), opened.run);
+  const std::vector<Json> lines = alone
+                                      ? evaluate_alone(*opened.real, opened.run)
+                                      : evaluate(*opened.real, opened.fake.get(), opened.run);
   progress.finish();
   for (const Json& line : lines) warn(line);
   opened.tell_skipped();

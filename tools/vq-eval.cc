@@ -33,7 +33,7 @@ const vq::cli::Command command = {
                      "usage", "bits", "purity"},
          .more = "fid is the Frechet distance between the Gaussians fitted to the features of both "
                  "sets, kid their distance by a kernel; lower is nearer. is, the inception score, "
-                 "is of FAKE alone. prdc is precision, recall, density and coverage. qs is how "
+                 "is of FAKE alone, which may then be the only operand. prdc is precision, recall, density and coverage. qs is how "
                  "typical of REAL a picture of FAKE is, ds whether all kinds of REAL are there. "
                  "recon is the mean peak signal to noise ratio in dB, and the structural "
                  "similarity, between pictures of the same key, or of the same place where a "
@@ -107,8 +107,8 @@ const vq::cli::Command command = {
                  "and 80 hundredths of that number, which are the times of the paper's figure."},
         {.name = "size", .value = "N", .help = "pixels a side at which pictures are compared",
          .target = &args.size, .min = 0, .max = 8192,
-         .more = "0 is what the network looks at. Other pictures are made square and resampled, "
-                 "token grids after decoding."},
+         .more = "0 is what the network looks at, and for recon and lpips the pictures' own size. "
+                 "Other pictures are made square and resampled, token grids after decoding."},
         {.name = "resize", .value = "HOW", .help = "how other shapes become square",
          .target = &args.resize, .choices = {"center", "squash"}},
         {.letter = 'b', .name = "batch", .value = "N", .help = "pictures or grids taken together",

@@ -84,6 +84,12 @@ class Evaluation {
     reference_ = real.saved() != nullptr ? real_.result.reference_id : real.digest();
   }
 
+  void run_alone(Side& side) {
+    fake_.name = side.name();
+    read_one(side, fake_, true);
+    finish(fake_, side);
+  }
+
   SavedStatistics side(Side& side) {
     real_.name = side.name();
     read_one(side, real_, false);
@@ -141,10 +147,29 @@ class Evaluation {
   }
 
   void compare(const SideBatch& first, const SideBatch& second) {
-    if (first.count() == 0) return;
-    if (wants("recon")) recon_.add(first.bytes, second.bytes);
+    if (first.pictures.empty()) {
+      if (first.count() > 0) pairs_size_ = fmt::format("{0} x {0}", first.bytes.size(1));
+      return compare(first.bytes, second.bytes);
+    }
+    pairs_size_ = "as they are";
+    for (size_t i = 0; i < first.pictures.size(); ++i) {
+      const at::Tensor &one = first.pictures[i], &other = second.pictures[i];
+      if (!one.sizes().equals(other.sizes())) {
+        throw Error(fake_.name,
+                    fmt::format("picture {} is {} x {} pixels, and in {} {} x {}",
+                                first.keys.empty() ? fmt::to_string(recon_.count() + 1)
+                                                   : "'" + first.keys[i] + "'",
+                                other.size(1), other.size(0), real_.name, one.size(1), one.size(0)),
+                    "--size makes all pictures one size");
+      }
+      compare(one.unsqueeze(0), other.unsqueeze(0));
+    }
+  }
+  void compare(const at::Tensor& bytes, const at::Tensor& others) {
+    if (!bytes.defined()) return;
+    if (wants("recon")) recon_.add(bytes, others);
     if (!wants("lpips")) return;
-    lpips_.add(about(real_.name, [&] { return (*options_.lpips)(first.bytes, second.bytes); }));
+    lpips_.add(about(real_.name, [&] { return (*options_.lpips)(bytes, others); }));
   }
 
   void prepare(SideBatch& batch) const {
@@ -364,7 +389,8 @@ class Evaluation {
                    {"ssim", recon_.ssim()},
                    {"ssim_error", recon_.ssim_error()},
                    {"real", pairs},
-                   {"fake", pairs}};
+                   {"fake", pairs},
+                   {"preprocessing", pairs_size_}};
     if (real_.name == fake_.name && options_.codec != nullptr) {
       result["network"] = "codec";
       result["network_id"] = options_.codec->identity();
@@ -380,6 +406,7 @@ class Evaluation {
                {"error", lpips_.error()},
                {"real", pairs},
                {"fake", pairs},
+               {"preprocessing", pairs_size_},
                {"network", options_.lpips->name()},
                {"network_id", options_.lpips->identity()}});
   }
@@ -391,6 +418,7 @@ class Evaluation {
   std::optional<GiqaFit> real_fit_;
   std::string reference_;
   std::vector<Json> lines_;
+  std::string pairs_size_;  // of pictures that are compared one with one, in words
   int64_t done_ = 0;
 };
 
@@ -399,6 +427,12 @@ class Evaluation {
 std::vector<Json> evaluate(Side& real, Side* fake, const EvaluationOptions& options) {
   Evaluation evaluation(options);
   evaluation.run(real, fake);
+  return evaluation.results();
+}
+
+std::vector<Json> evaluate_alone(Side& side, const EvaluationOptions& options) {
+  Evaluation evaluation(options);
+  evaluation.run_alone(side);
   return evaluation.results();
 }
 

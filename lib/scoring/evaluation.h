@@ -10,6 +10,9 @@
 // needs more of a side than its mean and covariance is computed from a uniform sample of `keep`
 // feature vectors, so memory does not grow with the number of pictures.
 //
+// Pictures that are compared one with one are compared as they are, at their own sizes, where the
+// sides hand them out so (SideOptions::as_they_are), else at the sides' size.
+//
 // Each result is a JSON object with the members that formats/metrics.h lists for vq-eval.
 //                                                                           (evaluation_test.cc)
 #pragma once
@@ -43,6 +46,9 @@ struct EvaluationOptions {
 // `fake` may be null. Throws vq::Error: too few pictures, pictures that do not pair, statistics of
 // another network.
 std::vector<Json> evaluate(Side& real, Side* fake, const EvaluationOptions& options);
+
+// One side by itself: the metric `is` alone.
+std::vector<Json> evaluate_alone(Side& side, const EvaluationOptions& options);
 
 // The statistics of one side, for a file.
 SavedStatistics measure_side(Side& side, const EvaluationOptions& options);

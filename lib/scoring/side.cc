@@ -32,7 +32,7 @@ struct PictureJob {
 
 // What became of it.
 struct PictureRow {
-  at::Tensor bytes, input;
+  at::Tensor picture, bytes, input;
   std::shared_ptr<const Error> trouble;
 };
 
@@ -107,6 +107,7 @@ class PictureSide : public Side {
     try {
       Image image = job.read();
       digest_.add(image);
+      if (options_.as_they_are) row.picture = to_tensor(image);
       if (options_.size > 0) {
         image = fit_image(image, options_.size, options_.resize);
         row.bytes = to_tensor(image);
@@ -131,6 +132,7 @@ class PictureSide : public Side {
       }
       if (source_->has_keys()) batch.keys.push_back(jobs[i].key);
       batch.captions.push_back(jobs[i].caption);
+      if (rows[i].picture.defined()) batch.pictures.push_back(rows[i].picture);
       if (rows[i].bytes.defined()) bytes.push_back(rows[i].bytes);
       if (rows[i].input.defined()) inputs.push_back(rows[i].input);
     }
@@ -352,7 +354,8 @@ std::unique_ptr<Side> open_shard_names(const std::string& path, const SideOption
 }  // namespace
 
 int64_t SideBatch::count() const {
-  return bytes.defined() ? bytes.size(0) : inputs.defined() ? inputs.size(0) : 0;
+  if (bytes.defined()) return bytes.size(0);
+  return inputs.defined() ? inputs.size(0) : static_cast<int64_t>(pictures.size());
 }
 
 std::unique_ptr<Side> open_side(const std::string& path, const SideOptions& options) {

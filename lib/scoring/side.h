@@ -7,7 +7,8 @@
 //   NumPy's "arr_0" (N, H, W, 3) uint8    a sample batch as ADM's evaluation takes it
 //   saved statistics (.npz)               no pictures, but what is needed of them
 //
-// Pictures come out size x size, as vq-encode makes them, or as `prepare` makes them, or both.
+// Pictures come out size x size, as vq-encode makes them, as `prepare` makes them, or as they are,
+// or several of these.
 // Memory does not grow with their number.
 #pragma once
 
@@ -26,7 +27,8 @@
 namespace vq {
 
 struct SideOptions {
-  int size = 32;  // 0: pictures keep their sizes, and no bytes are handed out
+  int size = 32;            // 0: no bytes are handed out
+  bool as_they_are = false;  // hand out `pictures`, each of its own size
   Resize resize = Resize::center;
   int64_t batch = 32;
   int threads = 0;
@@ -42,6 +44,7 @@ struct SideBatch {
   std::vector<std::string> keys;  // empty where pictures have no names
   at::Tensor bytes;               // (B, size, size, 3) uint8
   at::Tensor inputs = {};         // (B, 3, S, S) float
+  std::vector<at::Tensor> pictures = {};  // B of (H, W, 3) uint8
   std::vector<std::string> captions =
       {};  // one of each picture, where pictures have some; else empty
 

@@ -91,6 +91,77 @@ TEST(Evaluate, PairsAndDistanceInOneReading) {
   EXPECT_NE(error_of([&] { evaluate(third, &fourth, options); }), "no error");
 }
 
+// Pictures of 12 x 16 and 24 x 16 in turn, as they are.
+class OwnSizesSide : public Side {
+ public:
+  OwnSizesSide(std::string name, int brightness, int64_t wider = 0)
+      : name_(std::move(name)), brightness_(brightness), wider_(wider) {}
+  bool next(SideBatch& batch) override {
+    if (done_ == 4) return false;
+    batch = {};
+    for (int64_t i = 0; i < 2; ++i, ++done_) {
+      batch.keys.push_back("k" + std::to_string(done_));
+      const int64_t width = 16 + (done_ == 2 ? wider_ : 0);
+      batch.pictures.push_back(at::full({12 * (1 + i), width, 3}, brightness_, at::kByte));
+    }
+    return true;
+  }
+  const std::string& name() const override { return name_; }
+
+ private:
+  std::string name_;
+  int brightness_;
+  int64_t wider_, done_ = 0;
+};
+
+TEST(Evaluate, PairsAreComparedAtTheirOwnSizes) {
+  EvaluationOptions options;
+  options.metrics = {"recon"};
+  OwnSizesSide real("real", 100), fake("fake", 110);
+  const auto lines = evaluate(real, &fake, options);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_NEAR(lines[0]["value"].get<double>(), 20 * std::log10(25.5), 1e-5);
+  EXPECT_EQ(lines[0]["real"], 4);
+  EXPECT_EQ(lines[0]["preprocessing"], "as they are");
+}
+
+TEST(Evaluate, PairsOfTwoSizesAreAnError) {
+  EvaluationOptions options;
+  options.metrics = {"recon"};
+  OwnSizesSide real("real", 100), fake("fake", 110, 1);
+  try {
+    evaluate(real, &fake, options);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.where(), "fake");
+    EXPECT_EQ(error.message(), "picture 'k2' is 17 x 12 pixels, and in real 16 x 12");
+  }
+}
+
+TEST(Evaluate, OneSideAloneHasAnInceptionScore) {
+  EvaluationOptions options;
+  options.metrics = {"is"};
+  options.network = std::make_shared<MeanColour>();
+  MemorySide side(40, 10, 1);
+  try {
+    evaluate_alone(side, options);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.message(), "mean colour knows no classes, which is needs");
+  }
+  class Classes : public MeanColour {
+    at::Tensor logits(const at::Tensor& features) const override { return 4 * features; }
+  };
+  options.network = std::make_shared<Classes>();
+  MemorySide real(50, 30, 2), fake(40, 10, 1), alone(40, 10, 1);
+  const Json both = evaluate(real, &fake, options)[0];
+  const Json one = evaluate_alone(alone, options)[0];
+  EXPECT_EQ(one["value"], both["value"]);
+  EXPECT_GT(one["value"].get<double>(), 1);
+  EXPECT_EQ(one["fake"], 40);
+  EXPECT_TRUE(one["real"].is_null());
+}
+
 TEST(Evaluate, WithoutASecondSideTheCodecMakesIt) {
   EvaluationOptions options;
   options.metrics = {"recon", "fid"};
