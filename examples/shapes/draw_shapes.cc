@@ -23,6 +23,7 @@ struct Settings {
   uint64_t seed = 0;
   uint64_t first = 0;
   int side = shapes::kBoard;
+  double blur = 0;
   std::string objects = "mixed";
   std::string output;
 };
@@ -54,8 +55,8 @@ void draw_pictures(const Settings& settings, shapes::Count count, bool force) {
     const shapes::Scene scene = shapes::make_scene(settings.seed, i, count);
     char name[32];
     std::snprintf(name, sizeof name, "%06llu.png", static_cast<unsigned long long>(i));
-    vq::write_png((folder / name).string(), shapes::draw(scene, settings.side), {},
-                  force);
+    const vq::Image picture = shapes::blurred(shapes::draw(scene, settings.side), settings.blur);
+    vq::write_png((folder / name).string(), picture, {}, force);
     nlohmann::ordered_json line;
     line["image"] = name;
     line["caption"] = shapes::caption(scene);
@@ -82,6 +83,8 @@ int run(int argc, char** argv) {
       cxxopts::value(settings.objects)->default_value(settings.objects))(
       "side", "pixels along a side, a multiple of 32, at most 512",
       cxxopts::value(settings.side)->default_value(std::to_string(settings.side)))(
+      "blur", "standard deviation of a Gaussian blur, in pixels, at most 64",
+      cxxopts::value(settings.blur)->default_value("0"))(
       "o,output", "folder to write", cxxopts::value(settings.output), "DIR")(
       "captions-only", "print one caption a line instead, shapes and colours in balance")(
       "f,force", "replace an existing list of captions")("help", "show this page")(
@@ -111,6 +114,9 @@ int run(int argc, char** argv) {
   if (settings.side < shapes::kBoard || settings.side > 512 || settings.side % shapes::kBoard) {
     throw vq::Error::usage("--side " + std::to_string(settings.side),
                            "is not a multiple of 32 from 32 to 512");
+  }
+  if (!(settings.blur >= 0 && settings.blur <= 64)) {
+    throw vq::Error::usage("--blur", "goes from 0 to 64");
   }
   if (settings.count > 1000000000 || settings.first > 1000000000) {
     throw vq::Error::usage("", "--count and --first go up to 1000000000");

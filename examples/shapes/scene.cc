@@ -298,6 +298,45 @@ vq::Image draw(const Scene& scene, int side) {
   return image;
 }
 
+namespace {
+
+// One way of a separable filter: `stride` numbers from a pixel to the next along it.
+std::vector<double> filtered(const std::vector<double>& from, const std::vector<double>& weights,
+                             int length, size_t stride) {
+  const int reach = static_cast<int>(weights.size()) / 2;
+  std::vector<double> to(from.size());
+  for (size_t i = 0; i < from.size(); ++i) {
+    const int here = static_cast<int>(i / stride) % length;
+    for (int k = -reach; k <= reach; ++k) {
+      const int there = std::clamp(here + k, 0, length - 1);
+      const ptrdiff_t away = (there - here) * static_cast<ptrdiff_t>(stride);
+      to[i] += weights[static_cast<size_t>(k + reach)] *
+               from[static_cast<size_t>(static_cast<ptrdiff_t>(i) + away)];
+    }
+  }
+  return to;
+}
+
+}  // namespace
+
+vq::Image blurred(const vq::Image& picture, double deviation) {
+  if (deviation <= 0) return picture;
+  const int reach = static_cast<int>(std::ceil(3 * deviation));
+  std::vector<double> weights;
+  for (int k = -reach; k <= reach; ++k) {
+    weights.push_back(std::exp(-0.5 * k * k / (deviation * deviation)));
+  }
+  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+  for (double& weight : weights) weight /= sum;
+  std::vector<double> numbers(picture.rgb.begin(), picture.rgb.end());
+  numbers = filtered(numbers, weights, picture.width, 3);
+  numbers = filtered(numbers, weights, picture.height, 3 * static_cast<size_t>(picture.width));
+  vq::Image result = picture;
+  std::transform(numbers.begin(), numbers.end(), result.rgb.begin(),
+                 [](double v) { return static_cast<uint8_t>(std::lround(v)); });
+  return result;
+}
+
 std::string caption(const Scene& scene) {
   const Object& first = scene.objects[0];
   std::string text = phrase(first, scene.say_size[0]);

@@ -65,6 +65,9 @@ Scene make_scene(uint64_t seed, uint64_t index, Count count);
 // The picture, `side` x `side` pixels; side is a multiple of 32.
 vq::Image draw(const Scene& scene, int side = kBoard);
 
+// The picture under a Gaussian blur of `deviation` pixels; the border goes on outside.
+vq::Image blurred(const vq::Image& picture, double deviation);
+
 // "a small red star at the top on a dark striped ground"; "an orange heart above a large blue
 // cross"
 std::string caption(const Scene& scene);

@@ -1,0 +1,120 @@
+#!/bin/sh
+# Do the measures of vq-eval move as they should when pictures change in known ways? See --help.
+set -eu
+
+usage() {
+  cat <<'T'
+usage: sh examples/measures.sh [OUT [RUN]]
+
+Draws pictures of one object, trains a small feature network to tell their 48 pairs of colour and shape, and measures
+sets that differ from real pictures in one known way. With RUN, a folder that examples/quickstart.sh left, its model's
+samples too. Prints what was measured and, a line each, what should hold; the exit status is 0 where all of it does.
+Leaves in OUT (default: measures) the numbers and a plot each of
+  number    the Frechet distance of N real pictures to others: falls with N
+  kinds     qs and ds, some of six shapes left out: ds falls to the share that is left, qs stays
+  blur      qs and ds of blurred pictures: qs falls, ds hardly
+  guidance  qs and ds of samples, and whether they show what the caption says: guidance raises qs and lowers ds
+COUNT=N pictures a set (2000), STEPS=N of the feature network's training (1500).
+T
+}
+
+case ${1-} in -h | --help) usage; exit 0 ;; -*) echo "measures: $1: unknown option; try --help" >&2; exit 2 ;; esac
+root=$(cd "$(dirname "$0")/.." && pwd)
+PATH=$root/build/bin:$root/build/bin/examples:$PATH
+out=${1:-measures} count=${COUNT:-2000} steps=${STEPS:-1500} run=
+if [ -n "${2-}" ]; then
+  for file in codec.safetensors model.safetensors; do
+    [ -e "$2/$file" ] || { echo "measures: $2/$file is missing; run examples/quickstart.sh first" >&2; exit 1; }
+  done
+  run=$(cd "$2" && pwd)
+fi
+mkdir -p "$out"
+cd "$out"
+
+draw() {  # draw FOLDER SEED COUNT [OPTIONS]: pictures of one object, unless they are there
+  folder=$1 seed=$2 number=$3
+  shift 3
+  [ -e "$folder/captions.jsonl" ] || draw-shapes --objects one --seed "$seed" --count "$number" "$@" -o "$folder"
+}
+
+# A caption's colour and shape are the two words after "a", "an" and the size.
+before='.*"caption":"an\{0,1\} \(small \|large \)\{0,1\}'
+draw train 11 8000
+draw real 12 8000
+draw other 13 $((7 * count))
+if [ ! -e features.safetensors ]; then
+  sed "s/\\($before\\([a-z]* [a-z]*\\).*\\)}/\\1,\"label\":\"\\3\"}/" train/captions.jsonl >train/labelled.jsonl
+  vq-train features --image-size 32 --channels 16 --no-flip --steps "$steps" -o features.safetensors \
+    train/labelled.jsonl
+fi
+vq-eval --quiet --force --network features.safetensors --save-stats real.npz real
+
+measure() {  # measure FIELD VALUE METRICS PICTURES: a line for each metric
+  vq-eval --quiet --network features.safetensors --components 48 --metrics "$3" real.npz "$4" |
+    sed "s/^{/{\"$1\":$2,/"
+}
+
+for n in 250 500 1000 2000 4000 8000; do
+  [ "$n" -gt $((7 * count)) ] && break
+  head -n "$n" other/captions.jsonl >other/list.jsonl
+  measure number "$n" fid other/list.jsonl
+done >number.jsonl
+
+# Always as many pictures, of fewer and fewer kinds.
+shapes=$(sed "s/$before[a-z]* \\([a-z]*\\).*/\\2/" other/captions.jsonl | sort -u)
+for left in 6 5 4 3 2 1; do
+  kept=$(echo "$shapes" | head -n "$left" | paste -sd '|' -)
+  grep -E "\"an? (small |large )?[a-z]+ ($kept)[ \"]" other/captions.jsonl | head -n "$count" >other/list.jsonl
+  measure kinds "$left" qs,ds other/list.jsonl
+done >kinds.jsonl
+
+for deviation in 0 0.5 1 1.5 2; do
+  draw "blur-$deviation" 13 "$count" --blur "$deviation"
+  measure blur "$deviation" qs,ds "blur-$deviation"
+done >blur.jsonl
+
+if [ -n "$run" ]; then
+  draw-shapes --captions-only --objects one --count "$count" --seed 14 >prompts.txt
+  for weight in 1 1.5 2 3 5 8; do
+    folder=samples-$weight
+    [ -e "$folder/captions.jsonl" ] ||
+      vq-sample --quiet -m "$run/model.safetensors" --batch 64 --guidance "$weight" prompts.txt |
+      vq-decode --quiet -m "$run/codec.safetensors" -o "$folder/"
+    measure guidance "$weight" qs,ds "$folder"
+    vq-eval --quiet --metrics caption --checker 'check-shapes --each -' "$folder/captions.jsonl" |
+      sed "s/^{/{\"guidance\":$weight,/"
+  done >guidance.jsonl
+else
+  rm -f guidance.jsonl
+fi
+
+plot() { vq-eval --plot "$1.png" --force -x "$1" --panels metric --title "$2" "$1.jsonl"; }
+plot number 'Real pictures against real pictures: how many'
+plot kinds 'Shapes that are left of six'
+plot blur 'Blur, deviation in pixels'
+[ -z "$run" ] || plot guidance 'Guidance'
+
+failed=0
+claim() {  # claim NAME METRIC SENTENCE CONDITION: awk's, of the values v[1] ... v[n] in their order
+  values=$(sed -n "s/.*\"metric\":\"$2\",\"value\":\\([^,}]*\\).*/\\1/p" "$1.jsonl")
+  if echo "$values" | awk "function falls(v, n, i) { for (i = 2; i <= n; i++) if (v[i] >= v[i - 1]) return 0; return 1 }
+      { v[NR] = \$1 } END { n = NR; exit !($4) }"; then
+    echo "holds: $3"
+  else
+    echo "FAILS: $3"
+    failed=1
+  fi
+  echo "$values" | awk '{ printf "  %.3g", $1 } END { print "" }'
+}
+claim number fid "fid falls with the number of pictures" 'falls(v, n)'
+claim kinds ds "ds falls with every shape left out" 'falls(v, n)'
+claim kinds ds "half of the shapes cost a quarter of ds or more" 'v[1] - v[4] > 0.25'
+claim kinds qs "half of the shapes leave qs where it is (0.05)" '(v[4] - v[1]) ^ 2 < 0.05 ^ 2'
+claim blur qs "qs falls with every blur" 'falls(v, n)'
+claim blur qs "a blur of one pixel takes half of qs" 'v[3] < v[1] / 2'
+claim blur ds "a blur of one pixel leaves nine tenths of ds" 'v[3] > 0.9 * v[1]'
+if [ -n "$run" ]; then
+  claim guidance qs "guidance raises qs: some weight is above none" 'v[2] > v[1] || v[3] > v[1] || v[4] > v[1]'
+  claim guidance ds "guidance lowers ds: the strongest is below none" 'v[6] < v[1]'
+fi
+exit $failed
