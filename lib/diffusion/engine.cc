@@ -1,6 +1,7 @@
 #include "lib/diffusion/engine.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include "lib/runtime/attention_bf16.h"
 #include "lib/runtime/avx512.h"
 #include "lib/runtime/device.h"
+#include "lib/runtime/parallel.h"
 
 namespace vq {
 namespace {
@@ -109,6 +111,15 @@ DenoiserEngine::Prepared DenoiserEngine::Prepared::rows(const at::Tensor& number
   return {pick(key_value), pick(label_norm)};
 }
 
+DenoiserEngine::Prepared DenoiserEngine::Prepared::range(int64_t first, int64_t count) const {
+  const auto part = [&](const std::vector<at::Tensor>& all) {
+    std::vector<at::Tensor> parts;
+    for (const at::Tensor& t : all) parts.push_back(t.narrow(0, first, count));
+    return parts;
+  };
+  return {part(key_value), part(label_norm)};
+}
+
 DenoiserEngine::Prepared DenoiserEngine::prepare(const Features& features) const {
   const at::NoGradGuard no_grad;
   const AutocastScope whole(at::kCPU, Precision::fp32);
@@ -177,10 +188,38 @@ at::Tensor DenoiserEngine::mlp(const Layer& layer, size_t number, Step& step,
 
 at::Tensor DenoiserEngine::hidden(const at::Tensor& x_t, const at::Tensor& row,
                                   const Prepared& features, const at::Tensor& chosen) const {
+  const std::vector<int64_t> table = to_vector(row);
+  const int64_t items = x_t.size(0), length = x_t.size(1), threads = at::get_num_threads();
+  if (threads < 2 || items < threads) return hidden_of(x_t, table, features, chosen);
+  for (Layer& layer : layers_) {  // what the pieces share is not to be written by them
+    const at::NoGradGuard no_grad;
+    layer.norm_self.with(table);
+    if (layer.block->condition == ConditionKind::caption) layer.norm_cross.with(table);
+  }
+  const std::vector<int64_t> wanted = to_vector(chosen);
+  std::vector<at::Tensor> parts(static_cast<size_t>(threads));
+  side_by_side(threads, [&](int64_t piece) {
+    const int64_t first = items * piece / threads, end = items * (piece + 1) / threads;
+    const auto begin_row = std::lower_bound(wanted.begin(), wanted.end(), first * length);
+    const auto end_row = std::lower_bound(wanted.begin(), wanted.end(), end * length);
+    const at::Tensor rows = chosen.slice(0, begin_row - wanted.begin(), end_row - wanted.begin());
+    at::Tensor& part = parts[static_cast<size_t>(piece)];
+    if (rows.numel() == 0) {
+      part = at::empty({0, denoiser_.config().width});
+      return;
+    }
+    const int64_t count = end - first;
+    part = hidden_of(x_t.narrow(0, first, count), {table.begin() + first, table.begin() + end},
+                     features.range(first, count), rows - first * length);
+  });
+  return at::cat(parts);
+}
+
+at::Tensor DenoiserEngine::hidden_of(const at::Tensor& x_t, const std::vector<int64_t>& table,
+                                     const Prepared& features, const at::Tensor& chosen) const {
   const at::NoGradGuard no_grad;
   const AutocastScope whole(at::kCPU, Precision::fp32);
-  Step step{denoiser_.embedded(x_t).flatten(0, 1), even_rows(x_t.size(0), x_t.size(1)),
-            to_vector(row)};
+  Step step{denoiser_.embedded(x_t).flatten(0, 1), even_rows(x_t.size(0), x_t.size(1)), table};
   at::Tensor delta;
   for (size_t i = 0; i < layers_.size(); ++i) {
     Layer& layer = layers_[i];

@@ -11,8 +11,11 @@
 // The running sum x stays in fp32; what goes into a product is rounded to bf16. In int8 the layers'
 // products are of 8-bit integers; attention, the caption's keys and values and the head are not.
 //
-// Laws: within the rounding of Denoiser; a batch item does not depend on the others.
-// (engine_test.cc)
+// Batch items are shared out among the threads, each of which computes its own by itself, where
+// there are as many as threads. Otherwise the threads share every product.
+//
+// Laws: within the rounding of Denoiser; a batch item does not depend on the others, nor on the
+// number of threads.                                                             (engine_test.cc)
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -41,6 +44,7 @@ class DenoiserEngine {
     std::vector<at::Tensor> key_value;   // caption: of each layer, (R, S, 2 D) bf16
     std::vector<at::Tensor> label_norm;  // class: of each layer, (R, 2 D) gain and shift
     Prepared rows(const at::Tensor& numbers) const;
+    Prepared range(int64_t first, int64_t count) const;
   };
   Prepared prepare(const Features& features) const;
 
@@ -74,6 +78,8 @@ class DenoiserEngine {
     std::vector<int64_t> table;  // (B)
   };
 
+  at::Tensor hidden_of(const at::Tensor& x_t, const std::vector<int64_t>& table,
+                       const Prepared& features, const at::Tensor& chosen) const;
   NormScale time_scale(Adaptive& adaptive, const Step& step) const;
   at::Tensor mlp(const Layer& layer, size_t number, Step& step, const at::Tensor& delta,
                  const Prepared& features) const;

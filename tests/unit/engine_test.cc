@@ -1,6 +1,7 @@
 #include "lib/diffusion/engine.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
@@ -102,6 +103,26 @@ TEST_P(Engine, ItemDoesNotDependOnTheOthers) {
     EXPECT_TRUE(alone.equal(all.index_select(0, at::tensor({20 * b + 2, 20 * b + 13})))) << b;
     EXPECT_TRUE(engine.head(alone.slice(0, 0, 1)).equal(logits.slice(0, 20 * b + 2, 20 * b + 3)));
   }
+}
+
+// Shared out among threads or not, items come out the same; some threads may have nothing to do.
+TEST_P(Engine, IsTheSameOnAnyNumberOfThreads) {
+  const at::NoGradGuard no_grad;
+  const int before = at::get_num_threads();
+  const Net net(kind);
+  const Features features = net.features(5);
+  const at::Tensor x_t = at::randint(31, {5, 20}, at::kLong), times = at::tensor({1, 9, 9, 3, 0});
+  for (const at::Tensor& chosen :
+       {at::arange(100), at::tensor({0, 21, 39, 60, 99}), at::tensor({85})}) {
+    std::vector<at::Tensor> results;
+    for (const int threads : {1, 2, 3, 5, 6}) {
+      at::set_num_threads(threads);
+      const DenoiserEngine engine(*net.denoiser, precision);
+      results.push_back(engine.hidden(x_t, times, engine.prepare(features), chosen));
+    }
+    for (const at::Tensor& result : results) EXPECT_TRUE(result.equal(results.front()));
+  }
+  at::set_num_threads(before);
 }
 
 INSTANTIATE_TEST_SUITE_P(Conditions, Engine,
