@@ -33,8 +33,9 @@ const vq::cli::Command command = {
                      "usage", "bits", "purity"},
          .more = "fid is the Frechet distance between the Gaussians fitted to the features of both "
                  "sets, kid their distance by a kernel; lower is nearer. is, the inception score, "
-                 "is of FAKE alone, which may then be the only operand. prdc is precision, recall, density and coverage. qs is how "
-                 "typical of REAL a picture of FAKE is, ds whether all kinds of REAL are there. "
+                 "is of FAKE alone, which may then be the only operand. prdc is precision, recall, "
+                 "density and coverage. qs is how typical of REAL a picture of FAKE is, ds whether "
+                 "all kinds of REAL are there. "
                  "recon is the mean peak signal to noise ratio in dB, and the structural "
                  "similarity, between pictures of the same key, or of the same place where a "
                  "stream has no keys. lpips is how different such pairs look, by a classifier's "
