@@ -49,11 +49,13 @@ const vq::cli::Command command = {
         {.letter = 'f', .name = "force", .help = "replace existing files", .target = &args.force},
         {.name = "vocabulary", .value = "FILE", .help = "CLIP's, for checkpoints with captions",
          .target = &args.import.vocabulary, .group = kUnsaid,
-         .more = "bpe_simple_vocab_16e6.txt.gz, or a folder with merges.txt and vocab.json. "
-                 "Folders of diffusers hold it."},
+         .more = "bpe_simple_vocab_16e6.txt.gz, merges.txt, or a folder with merges.txt and "
+                 "vocab.json. Folders of diffusers hold it."},
         {.name = "text-tower", .value = "FILE", .help = "CLIP's text tower, where there is none",
          .target = &args.import.text_tower, .group = kUnsaid,
-         .more = "Of OpenAI (ViT-B-32.pt) or of transformers."},
+         .more = "Of OpenAI (ViT-B-32.pt), which computes in half precision, or of transformers: "
+                 "a folder, model.safetensors or pytorch_model.bin with config.json beside it, or "
+                 "the file alone."},
         {.name = "code-subset", .value = "FILE", .help = "the table from code to token",
          .target = &args.import.code_subset, .group = kUnsaid,
          .more = "For models that use a part of their codec's codes: taming_vqvae_2887.pt, "
@@ -71,7 +73,8 @@ const vq::cli::Command command = {
         {.name = "heads", .value = "N", .help = "attention heads, 0: 16, as in all released models",
          .target = &args.import.heads, .min = 0, .max = 1024, .group = kUnsaid},
         {.name = "text-heads", .value = "N", .help = "the text tower's, 0: a 64th of its width",
-         .target = &args.import.text_heads, .min = 0, .max = 1024, .group = kUnsaid},
+         .target = &args.import.text_heads, .min = 0, .max = 1024, .group = kUnsaid,
+         .more = "Or what its config.json says."},
         {.name = "groups", .value = "N", .help = "of the codec's normalisation, 0: 32",
          .target = &args.import.groups, .min = 0, .max = 4096, .group = kUnsaid},
         {.name = "image-size", .value = "N", .help = "pixels a side the codec is made for, 0: 256",

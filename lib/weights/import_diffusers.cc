@@ -84,16 +84,6 @@ class ComponentConfig {
   Json json_;
 };
 
-// The weights of a component, whichever of its names they have.
-TensorSource open_weights(const std::string& folder) {
-  for (const char* name : {"diffusion_pytorch_model.safetensors", "model.safetensors",
-                           "diffusion_pytorch_model.bin", "pytorch_model.bin"}) {
-    const std::string path = folder + "/" + name;
-    if (exists(path)) return TensorSource::open(path);
-  }
-  throw Error(folder, "holds no weights (diffusion_pytorch_model or model, .safetensors or .bin)");
-}
-
 bool is_attention(const std::string& block) { return block.starts_with("Attn"); }
 
 CodecConfig codec_config(const ComponentConfig& config) {
@@ -275,6 +265,15 @@ PlannedFile model_of(Import& import, const std::string& folder, const ImportOpti
 }
 
 }  // namespace
+
+TensorSource open_weights(const std::string& folder) {
+  for (const char* name : {"diffusion_pytorch_model.safetensors", "model.safetensors",
+                           "diffusion_pytorch_model.bin", "pytorch_model.bin"}) {
+    const std::string path = folder + "/" + name;
+    if (exists(path)) return TensorSource::open(path);
+  }
+  throw Error(folder, "holds no weights (diffusion_pytorch_model or model, .safetensors or .bin)");
+}
 
 Import plan_diffusers(const std::string& folder, const ImportOptions& options) {
   Import import;
