@@ -156,8 +156,9 @@ std::vector<File> files_of(const vq::Import& import) {
 
 // All of it with --verbose, else a line for each kind of layer.
 void print_plan(const File& file, bool every_tensor) {
-  fmt::print("{}{}: {} tensors, {} bytes\n", file.what, file.path.empty() ? "" : " -> " + file.path,
-             file.plan->tensors.size(), file.plan->bytes());
+  fmt::print("{}{}: {} tensors, {:.1f} MB\n", file.what,
+             file.path.empty() ? "" : " -> " + file.path, file.plan->tensors.size(),
+             static_cast<double>(file.plan->bytes()) / 1e6);
   for (const vq::PlannedTensor& tensor : file.plan->tensors) {
     if (!every_tensor) break;
     std::string from;
@@ -166,9 +167,17 @@ void print_plan(const File& file, bool every_tensor) {
     fmt::print("  {} -> {}  {} [{}]\n", from.empty() ? "(made)" : from, tensor.layout.name,
                vq::dtype_name(tensor.layout.dtype), fmt::join(tensor.layout.shape, ", "));
   }
-  for (const vq::PlanRow& row : vq::plan_rows(*file.plan)) {
-    if (every_tensor) break;
-    fmt::print("  {} -> {}  {} tensors, {}\n", row.theirs, row.ours, row.count, row.what);
+  if (every_tensor) return;
+  constexpr size_t kWidest = 80;
+  const std::vector<vq::PlanRow> rows = vq::plan_rows(*file.plan);
+  size_t theirs = 0, ours = 0;
+  for (const vq::PlanRow& row : rows) {
+    theirs = std::max(theirs, std::min(row.theirs.size(), kWidest));
+    ours = std::max(ours, std::min(row.ours.size(), kWidest));
+  }
+  for (const vq::PlanRow& row : rows) {
+    fmt::print("  {:<{}} -> {:<{}} {:>5} tensor{} {:>22}\n", row.theirs, theirs, row.ours, ours,
+               row.count, row.count == 1 ? " " : "s", row.what);
   }
 }
 
@@ -190,7 +199,7 @@ int export_weights(const vq::cli::Context& context) {
   const vq::Export plan = plan_export(context.operands.front(), args.codec);
   for (const vq::ExportedFile& file : plan.files) {
     if (context.common.quiet) continue;
-    fmt::print("{}/{}\n", args.output, file.path);
+    fmt::print("{}{}{}\n", args.output, args.output.empty() ? "" : "/", file.path);
     for (const vq::PlanRow& row : vq::plan_rows(file.weights))
       fmt::print("  {}  {} tensors, {}\n", row.ours, row.count, row.what);
   }

@@ -283,8 +283,12 @@ Import plan_diffusers(const std::string& folder, const ImportOptions& options) {
                   "a pipeline's folder, a codec's folder, or a file of weights is wanted");
     const ComponentConfig config(folder + "/config.json");
     const std::string name = config.word("_class_name");
-    if (name != "VQModel")
-      throw Error(config.path(), fmt::format("is a {}, not a VQModel", name.empty() ? "?" : name));
+    if (name != "VQModel") {
+      throw Error(config.path(),
+                  fmt::format("is the configuration of {}, not of a VQModel",
+                              name.empty() ? "something else" : "a " + name),
+                  "a pipeline is the folder with model_index.json, above this one");
+    }
     import.what = "a codec of diffusers";
     import.codec = codec_of(import, folder, options, 0);
     return import;
@@ -292,8 +296,8 @@ Import plan_diffusers(const std::string& folder, const ImportOptions& options) {
   const ComponentConfig index(folder + "/model_index.json");
   const std::string name = index.word("_class_name");
   if (name != "VQDiffusionPipeline") {
-    throw Error(index.path(),
-                fmt::format("is a {}, not a VQDiffusionPipeline", name.empty() ? "?" : name));
+    throw Error(index.path(), fmt::format("is of {}, not of a VQDiffusionPipeline",
+                                          name.empty() ? "something else" : "a " + name));
   }
   import.what = "a VQ-Diffusion pipeline of diffusers";
   const ComponentConfig transformer(folder + "/transformer/config.json");
