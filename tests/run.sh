@@ -163,7 +163,7 @@ else
 fi
 
 if [ -n "$all" ]; then
-  # A thousand broken checkpoints in place of forty.
+  # A thousand broken checkpoints in place of a few.
   suite hostile env VQ_HOSTILE=1000 VQ_CLI_TIMEOUT=3600 sh tests/cli/run.sh build/bin import/hostile
   if build fuzz build-fuzz >build/fuzz-build.log 2>&1; then
     lap

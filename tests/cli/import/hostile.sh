@@ -16,4 +16,4 @@ expect 1 vq-import harm.pth -o x.safetensors
 grep -q 'posix.system\|os.system' err || fail "does not name the call: $(cat err)"
 [ ! -e harmed ] || fail "ran what the pickle names"
 
-"$python" "$TESTS/cli/import_hostile.py" --fixtures "$FIXTURES" --count "${VQ_HOSTILE:-40}" >out || fail "$(cat out)"
+"$python" "$TESTS/cli/import_hostile.py" --fixtures "$FIXTURES" --count "${VQ_HOSTILE:-32}" >out || fail "$(cat out)"
