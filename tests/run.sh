@@ -11,7 +11,8 @@ Installs what is missing, builds into build/ (programs in build/bin) and runs ev
 `N passed, N failed`, where `, N skipped` may follow; the exit status is 0 when nothing failed.
 
   --build-only  stops after building
-  --all         also the heavy tests, and each fuzz target for ten seconds, as many at once as there are processors
+  --all         also the heavy tests, a thousand broken checkpoints for vq-import, and each fuzz target for ten
+                seconds, as many at once as there are processors
 
 JOBS=N sets how many compilers run at once; by default the processors, or fewer where memory is short.
 T
@@ -162,6 +163,8 @@ else
 fi
 
 if [ -n "$all" ]; then
+  # A thousand broken checkpoints in place of a few.
+  suite hostile env VQ_HOSTILE=1000 VQ_CLI_TIMEOUT=3600 sh tests/cli/run.sh build/bin import/hostile
   if build fuzz build-fuzz >build/fuzz-build.log 2>&1; then
     lap
     say "fuzz build took $seconds s"

@@ -49,11 +49,13 @@ const vq::cli::Command command = {
         {.letter = 'f', .name = "force", .help = "replace existing files", .target = &args.force},
         {.name = "vocabulary", .value = "FILE", .help = "CLIP's, for checkpoints with captions",
          .target = &args.import.vocabulary, .group = kUnsaid,
-         .more = "bpe_simple_vocab_16e6.txt.gz, or a folder with merges.txt and vocab.json. "
-                 "Folders of diffusers hold it."},
+         .more = "bpe_simple_vocab_16e6.txt.gz, merges.txt, or a folder with merges.txt and "
+                 "vocab.json. Folders of diffusers hold it."},
         {.name = "text-tower", .value = "FILE", .help = "CLIP's text tower, where there is none",
          .target = &args.import.text_tower, .group = kUnsaid,
-         .more = "Of OpenAI (ViT-B-32.pt) or of transformers."},
+         .more = "Of OpenAI (ViT-B-32.pt), which computes in half precision, or of transformers: "
+                 "a folder, model.safetensors or pytorch_model.bin with config.json beside it, or "
+                 "the file alone."},
         {.name = "code-subset", .value = "FILE", .help = "the table from code to token",
          .target = &args.import.code_subset, .group = kUnsaid,
          .more = "For models that use a part of their codec's codes: taming_vqvae_2887.pt, "
@@ -71,7 +73,8 @@ const vq::cli::Command command = {
         {.name = "heads", .value = "N", .help = "attention heads, 0: 16, as in all released models",
          .target = &args.import.heads, .min = 0, .max = 1024, .group = kUnsaid},
         {.name = "text-heads", .value = "N", .help = "the text tower's, 0: a 64th of its width",
-         .target = &args.import.text_heads, .min = 0, .max = 1024, .group = kUnsaid},
+         .target = &args.import.text_heads, .min = 0, .max = 1024, .group = kUnsaid,
+         .more = "Or what its config.json says."},
         {.name = "groups", .value = "N", .help = "of the codec's normalisation, 0: 32",
          .target = &args.import.groups, .min = 0, .max = 4096, .group = kUnsaid},
         {.name = "image-size", .value = "N", .help = "pixels a side the codec is made for, 0: 256",
@@ -153,8 +156,9 @@ std::vector<File> files_of(const vq::Import& import) {
 
 // All of it with --verbose, else a line for each kind of layer.
 void print_plan(const File& file, bool every_tensor) {
-  fmt::print("{}{}: {} tensors, {} bytes\n", file.what, file.path.empty() ? "" : " -> " + file.path,
-             file.plan->tensors.size(), file.plan->bytes());
+  fmt::print("{}{}: {} tensors, {:.1f} MB\n", file.what,
+             file.path.empty() ? "" : " -> " + file.path, file.plan->tensors.size(),
+             static_cast<double>(file.plan->bytes()) / 1e6);
   for (const vq::PlannedTensor& tensor : file.plan->tensors) {
     if (!every_tensor) break;
     std::string from;
@@ -163,9 +167,17 @@ void print_plan(const File& file, bool every_tensor) {
     fmt::print("  {} -> {}  {} [{}]\n", from.empty() ? "(made)" : from, tensor.layout.name,
                vq::dtype_name(tensor.layout.dtype), fmt::join(tensor.layout.shape, ", "));
   }
-  for (const vq::PlanRow& row : vq::plan_rows(*file.plan)) {
-    if (every_tensor) break;
-    fmt::print("  {} -> {}  {} tensors, {}\n", row.theirs, row.ours, row.count, row.what);
+  if (every_tensor) return;
+  constexpr size_t kWidest = 80;
+  const std::vector<vq::PlanRow> rows = vq::plan_rows(*file.plan);
+  size_t theirs = 0, ours = 0;
+  for (const vq::PlanRow& row : rows) {
+    theirs = std::max(theirs, std::min(row.theirs.size(), kWidest));
+    ours = std::max(ours, std::min(row.ours.size(), kWidest));
+  }
+  for (const vq::PlanRow& row : rows) {
+    fmt::print("  {:<{}} -> {:<{}} {:>5} tensor{} {:>22}\n", row.theirs, theirs, row.ours, ours,
+               row.count, row.count == 1 ? " " : "s", row.what);
   }
 }
 
@@ -187,7 +199,7 @@ int export_weights(const vq::cli::Context& context) {
   const vq::Export plan = plan_export(context.operands.front(), args.codec);
   for (const vq::ExportedFile& file : plan.files) {
     if (context.common.quiet) continue;
-    fmt::print("{}/{}\n", args.output, file.path);
+    fmt::print("{}{}{}\n", args.output, args.output.empty() ? "" : "/", file.path);
     for (const vq::PlanRow& row : vq::plan_rows(file.weights))
       fmt::print("  {}  {} tensors, {}\n", row.ours, row.count, row.what);
   }

@@ -18,19 +18,33 @@ bool is_folder(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+// What else the file may be good for.
+const char* hint_for(const SourcePool& pool) {
+  for (const char* tower : {"token_embedding.weight", "embeddings.token_embedding.weight",
+                            "text_model.embeddings.token_embedding.weight"}) {
+    if (pool.has(tower)) return "it is a text tower: --text-tower takes it beside a checkpoint";
+  }
+  for (const char* part :
+       {"latent_image_embedding.emb.weight", "encoder.down_blocks.0.resnets.0.conv1.weight"}) {
+    if (pool.has(part))
+      return "it is a part of diffusers' making: give the folder it lies in, or the pipeline's";
+  }
+  return "vq-info --tensors shows what is in it";
+}
+
 Import plan_file(const std::string& path, const ImportOptions& options) {
   Import import;
   SourcePool& pool = import.add(TensorSource::open(path));
   if (pool.values().is_object() && pool.values().value("vq.kind", Json("")) != Json("")) {
-    throw Error(path, "is a model or codec of this toolkit already");
+    throw Error(path, "is a model or codec of this toolkit already",
+                "--to diffusers and --to microsoft write it as theirs");
   }
   if (is_microsoft_checkpoint(pool)) {
     plan_microsoft(import, options);
   } else if (const auto names = find_taming_codec(pool)) {
     plan_taming_codec(import, *names, options);
   } else {
-    throw Error(path, "holds weights, but of no network that is known here",
-                "vq-info --tensors shows what is in it");
+    throw Error(path, "holds weights, but of no network that is known here", hint_for(pool));
   }
   return import;
 }

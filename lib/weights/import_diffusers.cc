@@ -84,16 +84,6 @@ class ComponentConfig {
   Json json_;
 };
 
-// The weights of a component, whichever of its names they have.
-TensorSource open_weights(const std::string& folder) {
-  for (const char* name : {"diffusion_pytorch_model.safetensors", "model.safetensors",
-                           "diffusion_pytorch_model.bin", "pytorch_model.bin"}) {
-    const std::string path = folder + "/" + name;
-    if (exists(path)) return TensorSource::open(path);
-  }
-  throw Error(folder, "holds no weights (diffusion_pytorch_model or model, .safetensors or .bin)");
-}
-
 bool is_attention(const std::string& block) { return block.starts_with("Attn"); }
 
 CodecConfig codec_config(const ComponentConfig& config) {
@@ -276,6 +266,15 @@ PlannedFile model_of(Import& import, const std::string& folder, const ImportOpti
 
 }  // namespace
 
+TensorSource open_weights(const std::string& folder) {
+  for (const char* name : {"diffusion_pytorch_model.safetensors", "model.safetensors",
+                           "diffusion_pytorch_model.bin", "pytorch_model.bin"}) {
+    const std::string path = folder + "/" + name;
+    if (exists(path)) return TensorSource::open(path);
+  }
+  throw Error(folder, "holds no weights (diffusion_pytorch_model or model, .safetensors or .bin)");
+}
+
 Import plan_diffusers(const std::string& folder, const ImportOptions& options) {
   Import import;
   if (!exists(folder + "/model_index.json")) {
@@ -284,8 +283,12 @@ Import plan_diffusers(const std::string& folder, const ImportOptions& options) {
                   "a pipeline's folder, a codec's folder, or a file of weights is wanted");
     const ComponentConfig config(folder + "/config.json");
     const std::string name = config.word("_class_name");
-    if (name != "VQModel")
-      throw Error(config.path(), fmt::format("is a {}, not a VQModel", name.empty() ? "?" : name));
+    if (name != "VQModel") {
+      throw Error(config.path(),
+                  fmt::format("is the configuration of {}, not of a VQModel",
+                              name.empty() ? "something else" : "a " + name),
+                  "a pipeline is the folder with model_index.json, above this one");
+    }
     import.what = "a codec of diffusers";
     import.codec = codec_of(import, folder, options, 0);
     return import;
@@ -293,8 +296,8 @@ Import plan_diffusers(const std::string& folder, const ImportOptions& options) {
   const ComponentConfig index(folder + "/model_index.json");
   const std::string name = index.word("_class_name");
   if (name != "VQDiffusionPipeline") {
-    throw Error(index.path(),
-                fmt::format("is a {}, not a VQDiffusionPipeline", name.empty() ? "?" : name));
+    throw Error(index.path(), fmt::format("is of {}, not of a VQDiffusionPipeline",
+                                          name.empty() ? "something else" : "a " + name));
   }
   import.what = "a VQ-Diffusion pipeline of diffusers";
   const ComponentConfig transformer(folder + "/transformer/config.json");

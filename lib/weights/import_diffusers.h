@@ -9,6 +9,9 @@
 
 namespace vq {
 
+// The weights in a component's folder, whichever of its names they have.
+TensorSource open_weights(const std::string& folder);
+
 Import plan_diffusers(const std::string& folder, const ImportOptions& options);
 
 }  // namespace vq

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <sstream>
 
 #include "formats/error.h"
 #include "lib/weights/model_file.h"
@@ -187,14 +188,48 @@ std::vector<std::string> plan_parameters(PlannedFile& file, const Parameters& ne
   return without;
 }
 
+namespace {
+
+// Names that differ in one word, as a shell would write them: "attn.{query,key,value}".
+std::string joined_names(const std::vector<std::string>& names) {
+  std::vector<std::vector<std::string>> words(names.size());
+  for (size_t i = 0; i < names.size(); ++i) {
+    std::istringstream text(names[i]);
+    for (std::string word; std::getline(text, word, '.');) words[i].push_back(word);
+  }
+  std::string joined;
+  size_t different = 0;
+  for (size_t at = 0; at < words.front().size(); ++at) {
+    std::vector<std::string> choices;
+    for (const auto& own : words) {
+      if (own.size() != words.front().size()) return fmt::format("{}", fmt::join(names, " + "));
+      choices.push_back(own[at]);
+    }
+    const bool same = std::equal(choices.begin() + 1, choices.end(), choices.begin());
+    different += same ? 0 : 1;
+    joined += at == 0 ? "" : ".";
+    joined += same ? choices.front() : fmt::format("{{{}}}", fmt::join(choices, ","));
+  }
+  return different < 2 ? joined : fmt::format("{}", fmt::join(names, " + "));
+}
+
+// 6,984,388
+std::string with_commas(uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
+  return digits;
+}
+
+}  // namespace
+
 std::vector<PlanRow> plan_rows(const PlannedFile& file) {
   std::vector<PlanRow> rows;
   std::vector<uint64_t> numbers;
   for (const PlannedTensor& tensor : file.tensors) {
     PlanRow row;
-    for (const SourceTensor* part : tensor.parts)
-      row.theirs += (row.theirs.empty() ? "" : " + ") + layer_of(part->name);
-    if (tensor.parts.empty()) row.theirs = "(made)";
+    std::vector<std::string> theirs;
+    for (const SourceTensor* part : tensor.parts) theirs.push_back(layer_of(part->name));
+    row.theirs = theirs.empty() ? "(made)" : joined_names(theirs);
     row.ours = layer_of(tensor.layout.name);
     size_t at = 0;
     while (at < rows.size() && (rows[at].ours != row.ours || rows[at].theirs != row.theirs)) ++at;
@@ -203,7 +238,7 @@ std::vector<PlanRow> plan_rows(const PlannedFile& file) {
     uint64_t count = 1;
     for (const int64_t side : tensor.layout.shape) count *= static_cast<uint64_t>(side);
     numbers[at] += count;
-    rows[at].what = fmt::format("{} numbers", numbers[at]);
+    rows[at].what = with_commas(numbers[at]) + " numbers";
   }
   return rows;
 }

@@ -1,19 +1,27 @@
 """Imports a checkpoint of the largest released size, beside cp: time and memory.
 
-  python3 import_large.py --programs BIN --vocabulary MERGES --place DIR [--layers N] [--width D]
+  python3 import_large.py --programs BIN --vocabulary MERGES --place DIR [--form safetensors|pth] [--layers N]
+                          [--width D] [--keep FILE]
 
-Writes a checkpoint in the layout of ithq_learnable.pth (36 layers of 1408: 1.36 thousand million numbers; as
-safetensors, with random bytes for weights) into DIR, copies it with cp and imports it, each until the bytes are on the
-disk, and says how long both took and how much memory vq-import had to itself (what it maps of the file is the
-system's). DIR needs three times the checkpoint's size (5.7 GB); all of it is removed again.
+Writes a checkpoint in the layout of ithq_learnable.pth (36 layers of 1408: 1.36 thousand million numbers) into DIR, its
+moving average as safetensors or, as it is published, that and the weights in a PyTorch archive, with random numbers;
+copies it with cp and imports it, each until the bytes are on the disk; and says how long both took and how much memory
+vq-import had to itself (what it maps of the file is the system's). DIR needs three times the checkpoint's size (5.7 or
+11.4 GB); all of it is removed again, but for the model where --keep says where to.
 """
 
 import argparse
+import collections
+import io
 import json
 import os
+import pickle
 import struct
 import subprocess
+import sys
 import time
+import types
+import zipfile
 
 
 def layout(layers, width, codes=4096, side=32, text=512, text_layers=12):
@@ -58,46 +66,120 @@ def layout(layers, width, codes=4096, side=32, text=512, text_layers=12):
         linear(block + "mlp.2", width, 4 * width)
     norm("transformer.to_logits.0", width)
     linear("transformer.to_logits.1", codes, width)
-    return {"ema." + name: shape for name, shape in shapes.items()}
+    return shapes
 
 
-def write(path, shapes):
+def numbers(size):
+    """Bytes of float32 from 2^-7 to 2^-5 with random signs, which a network can be run with."""
+    block = bytearray(os.urandom(size))
+    block[3::4] = block[3::4].translate(bytes(0x3C | (byte & 0x80) for byte in range(256)))
+    return block
+
+
+BLOCK = numbers(1 << 26)
+
+
+def pieces(count):
+    for begin in range(0, count, len(BLOCK)):
+        yield memoryview(BLOCK)[: min(len(BLOCK), count - begin)]
+
+
+def size_of(shape):
+    count = 4
+    for side in shape:
+        count *= side
+    return count
+
+
+def write_safetensors(path, shapes):
     header, at = {}, 0
     for name, shape in shapes.items():
-        count = 4
-        for side in shape:
-            count *= side
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + count]}
-        at += count
+        header["ema." + name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + size_of(shape)]}
+        at += size_of(shape)
     text = json.dumps(header).encode()
-    block = os.urandom(1 << 26)
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
-        for begin in range(0, at, len(block)):
-            file.write(block[: min(len(block), at - begin)])
+        for piece in pieces(at):
+            file.write(piece)
         os.fsync(file.fileno())
-    return at
 
 
-def own_memory(pid):
-    try:
-        with open(f"/proc/{pid}/status") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("RssAnon"))
-    except (OSError, StopIteration):
-        return 0
+class Storage:
+    def __init__(self, key, count):
+        self.key, self.count = key, count
+
+
+class Tensor:
+    def __init__(self, storage, shape):
+        strides = [1]
+        for side in reversed(shape[1:]):
+            strides.insert(0, strides[0] * side)
+        self.arguments = (storage, 0, tuple(shape), tuple(strides), False, collections.OrderedDict())
+
+    def __reduce__(self):
+        return sys.modules["torch._utils"]._rebuild_tensor_v2, self.arguments
+
+
+def stand_in(module, name):
+    """A pickle names functions by module and name; they need not do anything to be named."""
+    function = types.FunctionType((lambda *a: None).__code__, {}, name)
+    function.__module__, function.__qualname__ = module, name
+    sys.modules.setdefault(module, types.ModuleType(module))
+    setattr(sys.modules[module], name, function)
+
+
+class Pickler(pickle.Pickler):
+    def persistent_id(self, value):
+        if isinstance(value, Storage):
+            return ("storage", sys.modules["torch"].FloatStorage, value.key, "cpu", value.count)
+
+
+def write_pth(path, shapes):
+    """The weights and their moving average, as the published file has them: one record a tensor in a zip archive."""
+    stand_in("torch", "FloatStorage")
+    stand_in("torch._utils", "_rebuild_tensor_v2")
+    records, content = [], {"last_epoch": 1, "last_iter": 1}
+    for group, prefix in (("model", "transformer."), ("ema", "")):
+        content[group] = collections.OrderedDict()
+        for name, shape in shapes.items():
+            key = str(len(records))
+            records.append(size_of(shape))
+            content[group][prefix + name] = Tensor(Storage(key, records[-1] // 4), shape)
+    values = io.BytesIO()
+    Pickler(values, protocol=2).dump(content)
+    with open(path, "wb") as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("archive/data.pkl", values.getvalue())
+            for key, size in enumerate(records):
+                record = zipfile.ZipInfo(f"archive/data/{key}")
+                record.file_size = size
+                with archive.open(record, "w") as out:
+                    for piece in pieces(size):
+                        out.write(piece)
+            archive.writestr("archive/version", "3\n")
+        os.fsync(file.fileno())
 
 
 def timed(command, out):
-    began, most = time.monotonic(), 0
+    """Seconds until the bytes are on the disk, and MiB at the most: of its own, and with what it maps of files."""
+    began, own = time.monotonic(), 0
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    while process.poll() is None:
-        most = max(most, own_memory(process.pid))
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            break
+        try:
+            with open(f"/proc/{process.pid}/status") as file:
+                own = max(own, next((int(line.split()[1]) for line in file if line.startswith("RssAnon")), 0))
+        except OSError:
+            pass
         time.sleep(0.01)
+    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"failed: {' '.join(command)}")
     with open(out, "rb+") as file:
         os.fsync(file.fileno())
-    return time.monotonic() - began, most / 1024
+    return time.monotonic() - began, own / 1024, usage.ru_maxrss / 1024
 
 
 def main():
@@ -107,17 +189,24 @@ def main():
     parser.add_argument("--place", required=True)
     parser.add_argument("--layers", type=int, default=36)
     parser.add_argument("--width", type=int, default=1408)
+    parser.add_argument("--form", choices=("safetensors", "pth"), default="safetensors")
+    parser.add_argument("--keep", metavar="FILE")
     args = parser.parse_args()
-    source, copy, ours = (os.path.join(args.place, name) for name in ("large.in", "large.copy", "large.safetensors"))
+    source, copy, ours = (os.path.join(args.place, name) for name in ("large." + args.form, "large.copy", "large.ours"))
     try:
-        size = write(source, layout(args.layers, args.width))
-        print(f"checkpoint: {size / 1e9:.2f} GB")
-        seconds, _ = timed(["cp", source, copy], copy)
-        print(f"cp: {seconds:.1f} s")
+        write = write_pth if args.form == "pth" else write_safetensors
+        write(source, layout(args.layers, args.width))
+        print(f"checkpoint: {os.path.getsize(source) / 1e9:.2f} GB", flush=True)
+        seconds, _, _ = timed(["cp", source, copy], copy)
+        print(f"cp: {seconds:.1f} s", flush=True)
         os.remove(copy)
         command = [os.path.join(args.programs, "vq-import"), source, "-o", ours, "--vocabulary", args.vocabulary]
-        seconds, memory = timed(command, ours)
-        print(f"vq-import: {seconds:.1f} s, {memory:.0f} MiB of its own, {os.path.getsize(ours) / 1e9:.2f} GB written")
+        seconds, own, all_of_it = timed(command, ours)
+        written = os.path.getsize(ours) / 1e9
+        print(f"vq-import: {seconds:.1f} s, {own:.0f} MiB of its own ({all_of_it:.0f} with what it maps), "
+              f"{written:.2f} GB written", flush=True)
+        if args.keep:
+            os.replace(ours, args.keep)
     finally:
         for path in (source, copy, ours):
             if os.path.exists(path):

@@ -3,7 +3,8 @@
 #   codec.safetensors  a codec trained for a few steps           (needs vq-train)
 #   tokens.vqt         those pictures as tokens                  (needs vq-encode)
 #   model.safetensors  a diffusion model trained for a few steps (needs vq-train)
-#   taming.safetensors, checkpoint.safetensors  other people's codec and model (import_sources.py)
+#   taming.safetensors, checkpoint.safetensors, captions.safetensors, tower.safetensors, merges.txt
+#                      other people's codec, models, text tower and vocabulary (import_sources.py)
 # A program that is not built leaves its file out; tests that need it are skipped with that reason.
 # A program that fails leaves it out as well, and says why in FILE.log.
 
@@ -48,6 +49,7 @@ if have vq-train && [ -e tokens.vqt ]; then
 fi
 # Other people's checkpoints need Python, and nothing of it but itself.
 if have python3; then
-  python3 "$TESTS/cli/import_sources.py" >import.log 2>&1 || rm -f taming.safetensors checkpoint.safetensors
+  python3 "$TESTS/cli/import_sources.py" >import.log 2>&1 || rm -f taming.safetensors checkpoint.safetensors \
+    captions.safetensors tower.safetensors
 fi
 exit 0

@@ -1,9 +1,10 @@
 """Checkpoints of other people in miniature, as safetensors, with random weights and no library but Python's own.
 
-  python3 import_sources.py        writes taming.safetensors, taming.pth, checkpoint.safetensors into the current folder
+  python3 import_sources.py        writes them into the current folder
 
 taming.safetensors is a codec (2 x 2 pixels a token, 16 codes, norms of 2 groups), taming.pth the same as PyTorch would
-save it; checkpoint.safetensors holds a model of three classes over 16 x 16 tokens (2 heads) and that codec.
+save it; checkpoint.safetensors holds a model of three classes over 16 x 16 tokens (2 heads) and that codec; captions.safetensors a model of captions without CLIP's text
+tower, which tower.safetensors is, with merges.txt for its vocabulary.
 """
 
 import collections
@@ -165,6 +166,38 @@ def denoiser():
     return net
 
 
+def captions():
+    """A denoiser of captions over 4 x 4 tokens, which holds no text tower: four heads, features of 64."""
+    net, width = Network(), 8
+    net["content_emb.emb.weight"] = tensor(17, width)
+    net["content_emb.height_emb.weight"], net["content_emb.width_emb.weight"] = tensor(4, width), tensor(4, width)
+    net.adaptive("blocks.0.ln1", 100, width)
+    net.adaptive("blocks.0.ln1_1", 100, width)
+    net.norm("blocks.0.ln2", width)
+    for part in ("key", "query", "value", "proj"):
+        net.linear("blocks.0.attn1." + part, width, width)
+        net.linear("blocks.0.attn2." + part, width, 64 if part in ("key", "value") else width)
+    net.linear("blocks.0.mlp.0", 4 * width, width)
+    net.linear("blocks.0.mlp.2", width, 4 * width)
+    net.norm("to_logits.0", width)
+    net.linear("to_logits.1", 16, width)
+    return net
+
+
+def tower():
+    """CLIP's text tower as transformers names it, for a vocabulary of two merges."""
+    net, width = Network(), 64
+    net["embeddings.token_embedding.weight"] = tensor(512 + 2 + 2, width)
+    net["embeddings.position_embedding.weight"] = tensor(12, width)
+    for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
+        net.linear("encoder.layers.0.self_attn." + part, width, width)
+    net.linear("encoder.layers.0.mlp.fc1", 2 * width, width)
+    net.linear("encoder.layers.0.mlp.fc2", width, 2 * width)
+    for name in ("encoder.layers.0.layer_norm1", "encoder.layers.0.layer_norm2", "final_layer_norm"):
+        net.norm(name, width)
+    return {"text_model." + name: value for name, value in net.items()}
+
+
 taming = codec()
 write("taming.safetensors", taming)
 write_torch("taming.pth", taming)
@@ -173,3 +206,7 @@ for name, value in taming.items():
     half = "dec." if name.startswith(("decoder.", "post_quant_conv.")) else "enc."
     checkpoint["model.content_codec." + half + name] = value
 write("checkpoint.safetensors", checkpoint)
+write("captions.safetensors", {"ema.transformer." + name: value for name, value in captions().items()})
+write("tower.safetensors", tower())
+with open("merges.txt", "w") as file:
+    file.write("#version: 0.2\nr e\nre d</w>\n")

@@ -16,6 +16,7 @@
 #include "lib/condition/clip_text.h"
 #include "lib/condition/clip_tokenizer.h"
 #include "lib/weights/model_file.h"
+#include "lib/weights/tensor_book.h"
 #include "tests/parity/fixture.h"
 
 namespace vq::parity {
@@ -31,11 +32,11 @@ struct Tower {
     config.precision = precision;
     if (layers > 0) config.layers = layers;  // the first of them
     text = ClipText(parameters, "text", config);
-    const SafetensorsFile file(folder + "/model.safetensors");
+    const bool pickled = !std::filesystem::exists(folder + "/model.safetensors");
+    TensorBook file(folder + (pickled ? "/pytorch_model.bin" : "/model.safetensors"));
     const auto put = [&](const std::string& ours, const std::vector<std::string>& theirs) {
       std::vector<at::Tensor> parts;
-      for (const std::string& name : theirs)
-        parts.push_back(load_tensor(file, "text_model." + name).to(at::kFloat));
+      for (const std::string& name : theirs) parts.push_back(file.take("text_model." + name));
       at::Tensor to = parameters.get("text." + ours);
       to.copy_(at::cat(parts));
       ++filled;
@@ -80,11 +81,13 @@ TEST_P(Parity, CaptionIdsAreThoseOfBothTokenizers) {
   const ClipTokenizer original = ClipTokenizer::open(folder);
   const ClipTokenizer pipelines =
       ClipTokenizer::open(folder, {ClipTooLong::lose_end, ClipExclamation::padding});
-  EXPECT_EQ(original.size(), 49408);
   const Json& captions = fixture.refs["prompts"];
+  EXPECT_TRUE(at::equal(ids_of(pipelines, captions), fixture.tensor("text.ids").to(at::kLong)));
+  // Fixtures of make_diffusers.py have the pipeline's ids alone; clip/run.sh asks the original.
+  if (!fixture.has("text.ids_microsoft")) return;
+  EXPECT_EQ(original.size(), 49408);
   EXPECT_TRUE(
       at::equal(ids_of(original, captions), fixture.tensor("text.ids_microsoft").to(at::kLong)));
-  EXPECT_TRUE(at::equal(ids_of(pipelines, captions), fixture.tensor("text.ids").to(at::kLong)));
   EXPECT_FALSE(at::equal(ids_of(original, captions), ids_of(pipelines, captions)));
 }
 

@@ -113,5 +113,23 @@ TEST(ImportPlan, LayersShareARow) {
   EXPECT_EQ(rows[1].ours, "head");
 }
 
+TEST(ImportPlan, PartsOfOneTensorAreWrittenAsAShellWould) {
+  const SourceTensor q{"b.0.attn.q.weight", DType::f32, {700, 2}, {}};
+  const SourceTensor k{"b.0.attn.k.weight", DType::f32, {700, 2}, {}};
+  const SourceTensor other{"c.0.attn.k.weight", DType::f32, {700, 2}, {}};
+  const SourceTensor shorter{"k.weight", DType::f32, {700, 2}, {}};
+  const auto row = [](std::vector<const SourceTensor*> parts) {
+    PlannedFile file;
+    file.tensors.push_back({{"qk.weight", DType::f32, {1400, 2}}, std::move(parts), {}});
+    return plan_rows(file).at(0);
+  };
+  EXPECT_EQ(row({&q, &k}).theirs, "b.#.attn.{q,k}");
+  EXPECT_EQ(row({&q, &k}).what, "2,800 numbers");
+  EXPECT_EQ(row({&q, &other}).theirs, "b.#.attn.q + c.#.attn.k");
+  EXPECT_EQ(row({&q, &shorter}).theirs, "b.#.attn.q + k");
+  EXPECT_EQ(row({&q}).theirs, "b.#.attn.q");
+  EXPECT_EQ(row({}).theirs, "(made)");
+}
+
 }  // namespace
 }  // namespace vq

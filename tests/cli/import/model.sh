@@ -4,7 +4,7 @@ need checkpoint.safetensors
 printf 'cat\ndog\nowl\n' >names
 import="vq-import --heads 2 --groups 2 --classes names"
 expect 0 $import --dry-run "$FIXTURES/checkpoint.safetensors"
-grep -q 'ema.transformer.blocks.#.attn.query + ema.transformer.blocks.#.attn.key + ' out || fail "no table: $(cat out)"
+grep -q 'ema.transformer.blocks.#.attn.{query,key,value} ' out || fail "no table: $(cat out)"
 if ls | grep -v -e '^out$' -e '^err$' -e '^names$'; then fail "a dry run writes"; fi
 expect 0 $import "$FIXTURES/checkpoint.safetensors" -o model.safetensors --codec-out codec.safetensors
 expect 0 sh -c 'echo owl | vq-sample -m model.safetensors --order random --steps 4 -n 2 -o tokens.vqt'

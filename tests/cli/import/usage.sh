@@ -21,7 +21,12 @@ says 1 'is not a safetensors file\|not one of this toolkit' vq-import --to diffu
 expect 0 vq-import -q --groups 2 "$FIXTURES/taming.safetensors" -o codec.safetensors
 [ ! -s out ] || fail "-q prints a table"
 says 1 'toolkit already' vq-import codec.safetensors -o x.safetensors
+says 1 '\-\-to diffusers' vq-import codec.safetensors -o x.safetensors
+says 1 '\-\-text-tower takes it' vq-import "$FIXTURES/tower.safetensors" -o x.safetensors
 mkdir folder
 says 1 'model_index.json' vq-import folder -o x.safetensors
+echo '{"_class_name": "Transformer2DModel"}' >folder/config.json
+says 1 'of a Transformer2DModel, not of a VQModel' vq-import folder -o x.safetensors
+grep -q 'the folder with model_index.json, above' err || fail "does not say where the pipeline is: $(cat err)"
 ls | grep '^x' && fail "leaves a file"
 exit 0

@@ -47,7 +47,7 @@ original='openai-clip==1.0.1' # its source alone: the package asks for more than
 if [ "$(cat "$venv/complete" 2>/dev/null)" != "$peers $original" ]; then
   : >"$log"
   step "makes $venv" python3 -m venv "$venv"
-  step "fetches transformers (1 GB with torch)" pip install --quiet $peers
+  step "fetches transformers (5 GB with torch)" pip install --quiet $peers
   step "fetches $original" pip download --quiet --no-deps --dest "$venv/original" $original
   step "unpacks it" tar xzf "$venv/original/openai-clip-1.0.1.tar.gz" -C "$venv/original"
   echo "$peers $original" >"$venv/complete"
