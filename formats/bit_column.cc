@@ -15,15 +15,26 @@ void store_u64(uint8_t* p, uint64_t v) {
   for (int i = 0; i < 8; ++i) p[i] = static_cast<uint8_t>(v >> (8 * i));
 }
 
+uint64_t four_numbers(const uint16_t* p) {
+  return p[0] | uint64_t{p[1]} << 16 | uint64_t{p[2]} << 32 | uint64_t{p[3]} << 48;
+}
+
+// Numbers of kBits, each in 16, move together: two by two, then both pairs.
+template <int kBits>
+uint64_t four_packed(uint64_t four) {
+  constexpr uint64_t kNumber = (uint64_t{1} << kBits) - 1;
+  constexpr uint64_t kFirsts = kNumber | kNumber << 32;
+  constexpr uint64_t kPair = (uint64_t{1} << (2 * kBits)) - 1;
+  const uint64_t pairs = (four & kFirsts) | (four >> (16 - kBits) & kFirsts << kBits);
+  return (pairs & kPair) | (pairs >> (32 - 2 * kBits) & kPair << (2 * kBits));
+}
+
 // Groups of eight, with the number of bits known to the compiler: shifts become constants.
 template <int kBits>
 void pack_groups(uint8_t* to, const uint16_t* from, size_t groups, int shift) {
   for (; groups > 0; --groups, from += kGroup, to += kBits) {
-    uint64_t low = 0, high = 0;
-    for (int i = 0; i < 4; ++i) {
-      low |= static_cast<uint64_t>(from[i] >> shift) << (i * kBits);
-      high |= static_cast<uint64_t>(from[4 + i] >> shift) << (i * kBits);
-    }
+    const uint64_t low = four_packed<kBits>(four_numbers(from) >> shift);
+    const uint64_t high = four_packed<kBits>(four_numbers(from + 4) >> shift);
     if constexpr (kBits == kMaxBits) {
       store_u64(to, low);
       store_u64(to + 8, high);
@@ -110,6 +121,16 @@ void pack_bits(uint8_t* to, const uint16_t* from, size_t n, int bits, int shift)
     for (used += bits; used >= 8; used -= 8, word >>= 8) *to++ = static_cast<uint8_t>(word);
   }
   if (used > 0) *to = static_cast<uint8_t>(word);
+}
+
+// Pieces of a known length, and a promise that the two do not overlap: so that the compiler takes
+// vectors.
+void pack_low_bytes(uint8_t* __restrict to, const uint16_t* __restrict from, size_t n) {
+  constexpr size_t kPiece = 32;
+  for (; n >= kPiece; n -= kPiece, to += kPiece, from += kPiece) {
+    for (size_t i = 0; i < kPiece; ++i) to[i] = static_cast<uint8_t>(from[i]);
+  }
+  for (size_t i = 0; i < n; ++i) to[i] = static_cast<uint8_t>(from[i]);
 }
 
 void unpack_bits(const uint8_t* column, uint64_t first, int32_t* to, size_t n, int bits) {

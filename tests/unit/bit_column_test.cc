@@ -25,7 +25,7 @@ TEST(BitColumn, EveryWidthLengthAndPlace) {
   std::mt19937 random(1);
   for (const int shift : {0, 8}) {
     for (int bits = 0; bits + shift <= 16; ++bits) {
-      for (const size_t n : {0u, 1u, 7u, 8u, 9u, 16u, 43u}) {
+      for (const size_t n : {0u, 1u, 7u, 8u, 9u, 16u, 43u, 128u}) {
         std::vector<uint16_t> numbers(n);
         for (uint16_t& number : numbers) {
           number = static_cast<uint16_t>(random() & ((1u << (bits + shift)) - 1));
@@ -46,6 +46,18 @@ TEST(BitColumn, EveryWidthLengthAndPlace) {
         }
       }
     }
+  }
+}
+
+TEST(BitColumn, LowBytes) {
+  std::mt19937 random(1);
+  for (size_t n = 0; n <= 100; ++n) {
+    std::vector<uint16_t> numbers(n);
+    for (uint16_t& number : numbers) number = static_cast<uint16_t>(random());
+    Bytes bytes(n + 1, 0xEE);
+    pack_low_bytes(bytes.data(), numbers.data(), n);
+    for (size_t i = 0; i < n; ++i) EXPECT_EQ(bytes[i], numbers[i] & 0xFF) << i << " of " << n;
+    EXPECT_EQ(bytes[n], 0xEE) << n;
   }
 }
 
