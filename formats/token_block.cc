@@ -134,7 +134,7 @@ void BlockPacker::add_tokens(const std::vector<int32_t>& tokens, bool masked) {
   tokens_.resize(before + length);
   uint16_t* to = tokens_.data() + before;
   if (!masked) {
-    for (size_t i = 0; i < length; ++i) to[i] = static_cast<uint16_t>(tokens[i]);
+    narrow(to, tokens.data(), length);
     return;
   }
   any_mask_ = true;
