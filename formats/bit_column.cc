@@ -1,6 +1,8 @@
 #include "formats/bit_column.h"
 
 #include <array>
+#include <bit>
+#include <cstring>
 #include <utility>
 
 #include "formats/bytes.h"
@@ -10,20 +12,38 @@ namespace {
 
 constexpr int kMaxBits = 16;
 constexpr size_t kGroup = 8;
+// Loops over so many, and a promise that arrays do not overlap, let the compiler take vectors.
+constexpr size_t kPiece = 32;
 
+// In one piece: where the compiler knows some of v's bytes, it would write all eight one by one.
 void store_u64(uint8_t* p, uint64_t v) {
-  for (int i = 0; i < 8; ++i) p[i] = static_cast<uint8_t>(v >> (8 * i));
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(p, &v, sizeof(v));
+  } else {
+    for (int i = 0; i < 8; ++i) p[i] = static_cast<uint8_t>(v >> (8 * i));
+  }
+}
+
+uint64_t four_numbers(const uint16_t* p) {
+  return p[0] | uint64_t{p[1]} << 16 | uint64_t{p[2]} << 32 | uint64_t{p[3]} << 48;
+}
+
+// Numbers of kBits, each in 16, move together: two by two, then both pairs.
+template <int kBits>
+uint64_t four_packed(uint64_t four) {
+  constexpr uint64_t kNumber = (uint64_t{1} << kBits) - 1;
+  constexpr uint64_t kFirsts = kNumber | kNumber << 32;
+  constexpr uint64_t kPair = (uint64_t{1} << (2 * kBits)) - 1;
+  const uint64_t pairs = (four & kFirsts) | (four >> (16 - kBits) & kFirsts << kBits);
+  return (pairs & kPair) | (pairs >> (32 - 2 * kBits) & kPair << (2 * kBits));
 }
 
 // Groups of eight, with the number of bits known to the compiler: shifts become constants.
 template <int kBits>
 void pack_groups(uint8_t* to, const uint16_t* from, size_t groups, int shift) {
   for (; groups > 0; --groups, from += kGroup, to += kBits) {
-    uint64_t low = 0, high = 0;
-    for (int i = 0; i < 4; ++i) {
-      low |= static_cast<uint64_t>(from[i] >> shift) << (i * kBits);
-      high |= static_cast<uint64_t>(from[4 + i] >> shift) << (i * kBits);
-    }
+    const uint64_t low = four_packed<kBits>(four_numbers(from) >> shift);
+    const uint64_t high = four_packed<kBits>(four_numbers(from + 4) >> shift);
     if constexpr (kBits == kMaxBits) {
       store_u64(to, low);
       store_u64(to + 8, high);
@@ -112,6 +132,20 @@ void pack_bits(uint8_t* to, const uint16_t* from, size_t n, int bits, int shift)
   if (used > 0) *to = static_cast<uint8_t>(word);
 }
 
+void narrow(uint16_t* __restrict to, const int32_t* __restrict from, size_t n) {
+  for (; n >= kPiece; n -= kPiece, to += kPiece, from += kPiece) {
+    for (size_t i = 0; i < kPiece; ++i) to[i] = static_cast<uint16_t>(from[i]);
+  }
+  for (size_t i = 0; i < n; ++i) to[i] = static_cast<uint16_t>(from[i]);
+}
+
+void pack_low_bytes(uint8_t* __restrict to, const uint16_t* __restrict from, size_t n) {
+  for (; n >= kPiece; n -= kPiece, to += kPiece, from += kPiece) {
+    for (size_t i = 0; i < kPiece; ++i) to[i] = static_cast<uint8_t>(from[i]);
+  }
+  for (size_t i = 0; i < n; ++i) to[i] = static_cast<uint8_t>(from[i]);
+}
+
 void unpack_bits(const uint8_t* column, uint64_t first, int32_t* to, size_t n, int bits) {
   unpack<false>(column, first, to, n, bits);
 }
@@ -123,12 +157,17 @@ void unpack_high_bits(const uint8_t* column, uint64_t first, int32_t* to, size_t
 bool all_below(const int32_t* numbers, size_t n, int32_t k) {
   // The highest bit of either tells: of t when it is negative, of k - 1 - t when it is too large.
   const uint32_t last = static_cast<uint32_t>(k) - 1;
+  const auto odd = [&](const int32_t* from, size_t count) {
+    uint32_t any = 0;
+    for (size_t i = 0; i < count; ++i) {
+      const uint32_t t = static_cast<uint32_t>(from[i]);
+      any |= t | (last - t);
+    }
+    return any;
+  };
   uint32_t any = 0;
-  for (size_t i = 0; i < n; ++i) {
-    const uint32_t t = static_cast<uint32_t>(numbers[i]);
-    any |= t | (last - t);
-  }
-  return any >> 31 == 0;
+  for (; n >= kPiece; n -= kPiece, numbers += kPiece) any |= odd(numbers, kPiece);
+  return (any | odd(numbers, n)) >> 31 == 0;
 }
 
 }  // namespace vq

@@ -17,6 +17,10 @@ inline constexpr size_t kColumnSlack = 8;
 // bits behind the last number are zero. Overwrites up to kColumnSlack bytes behind them.
 void pack_bits(uint8_t* to, const uint16_t* from, size_t n, int bits, int shift);
 
+// to[i] = the low 16 bits of from[i], which may not overlap with it; and the low 8.
+void narrow(uint16_t* to, const int32_t* from, size_t n);
+void pack_low_bytes(uint8_t* to, const uint16_t* from, size_t n);
+
 // to[i] = number first + i of the column. Reads up to kColumnSlack bytes behind the last one.
 void unpack_bits(const uint8_t* column, uint64_t first, int32_t* to, size_t n, int bits);
 // to[i] |= number first + i, times 256.

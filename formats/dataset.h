@@ -10,7 +10,8 @@
 //   csv      FILE.csv, a header line that names the columns and one image a row; tsv is the same
 //            with tabs (dataset_table.cc)
 //   coco     captions of COCO: FILE.json, or a folder with annotations/captions_*.json
-//   cub      CUB-200-2011: a folder with images.txt and images/, or one that holds CUB_200_2011/
+//   cub      CUB-200-2011: a folder with images/ and images.txt or train/filenames.pickle, or one
+//            that holds such a CUB_200_2011/
 //   shards   WebDataset: .tar .tar.gz .tar.zst, one or many in a name: birds-{000..123}.tar,
 //            a.tar::b.tar (dataset_shards.h)
 // A single image file is a data set of one. Keys are paths without extension, unique; bytes that

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "formats/dataset_parts.h"
+#include "formats/detect.h"
 #include "formats/error.h"
 
 namespace vq {
@@ -20,6 +21,7 @@ constexpr size_t kMaxDepth = 64;  // of folders; deeper is a loop of links or of
 struct FolderScan {
   std::vector<std::string> images;  // relative to the folder
   size_t others = 0;                // files that are no images
+  std::string other;                // the first of them by name
 };
 
 using FileId = std::pair<dev_t, ino_t>;
@@ -54,6 +56,7 @@ void scan_folder(const std::string& root, const std::string& below, std::vector<
       scan.images.push_back(name);
     } else {
       ++scan.others;
+      if (mode == S_IFREG && (scan.other.empty() || name < scan.other)) scan.other = name;
     }
   }
   parents.pop_back();
@@ -77,19 +80,30 @@ void label_by_folder(const std::vector<std::string>& images, Dataset& dataset) {
   }
 }
 
+// What lies there instead of images may be worth a hint.
+[[noreturn]] void refuse_folder(const std::string& path, const FolderScan& scan) {
+  if (scan.others == 0) throw Error(path, "the folder is empty");
+  std::string hint;
+  try {
+    if (!scan.other.empty()) {
+      hint = hint_for(Format::png, detect_file(join_path(path, scan.other)));
+    }
+  } catch (const Error&) {
+    // It cannot be read, and the folder is of no use anyhow.
+  }
+  throw Error(
+      path,
+      fmt::format("no PNG, JPEG, WebP or PPM image among the {} files in the folder", scan.others),
+      hint);
+}
+
 }  // namespace
 
 Dataset open_folder(const std::string& path) {
   FolderScan scan;
   std::vector<FileId> parents;
   scan_folder(path, "", parents, scan);
-  if (scan.images.empty()) {
-    throw Error(
-        path, scan.others == 0
-                  ? "the folder is empty"
-                  : fmt::format("no PNG, JPEG, WebP or PPM image among the {} files in the folder",
-                                scan.others));
-  }
+  if (scan.images.empty()) refuse_folder(path, scan);
   std::sort(scan.images.begin(), scan.images.end(), natural_less);
   Dataset dataset{path, {}, {}};
   dataset.examples.reserve(scan.images.size());

@@ -61,7 +61,7 @@ Dataset open_coco(const std::string& path);
 // The captions of one file, whose pictures are looked for in `folders`; `input` is the JSON.
 Dataset read_coco(Input& input, const std::vector<std::string>& folders);
 
-// CUB-200-2011. The folder with images.txt, at or below `path`; "" when there is none.
+// CUB-200-2011. The folder of images/ and its lists, at or below `path`; "" when there is none.
 std::string find_cub(const std::string& path);
 Dataset open_cub(const std::string& path, DatasetSplit split);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "formats/detect.h"
 #include "formats/error.h"
 #include "formats/image_parts.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 constexpr uint64_t kMaxPicture = kMaxPictureFile;
 constexpr size_t kStep = size_t{1} << 20;
+constexpr size_t kLook = 4096;  // into what is no picture, for a hint
 
 std::string place(const Input& input) {
   return input.offset() == 0 ? input.name()
@@ -91,9 +93,10 @@ bool take_picture(Input& input, Bytes& bytes) {
     take_png(input, bytes, where);
     return true;
   }
-  const bool webp = start.starts_with("RIFF") && start.substr(8) == "WEBP";
+  const bool webp = start.starts_with("RIFF") && start.ends_with("WEBP") && start.size() == 12;
   if (!webp && !start.starts_with("\xff\xd8\xff")) {
-    throw Error(where, "is not a PNG, JPEG, WebP or PPM image");
+    throw Error(where, "is not a PNG, JPEG, WebP or PPM image",
+                hint_for(Format::png, detect(input.peek(kLook))));
   }
   bytes = input.read_all(kMaxPicture);
   return true;

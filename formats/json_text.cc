@@ -86,11 +86,26 @@ class FlatObject {
   const char* const end_;
 };
 
+// Does one of the bytes need an escape? In pieces of a known length, for which the compiler takes
+// vectors.
+bool needs_escapes(std::string_view text) {
+  constexpr size_t kPiece = 16;
+  const auto odd = [](const char* from, size_t n) {
+    uint8_t any = 0;
+    for (size_t i = 0; i < n; ++i) {
+      const uint8_t c = static_cast<uint8_t>(from[i]);
+      any |= static_cast<uint8_t>((c < 0x20) | (c >= 0x7f) | (c == '"') | (c == '\\'));
+    }
+    return any;
+  };
+  uint8_t any = 0;
+  for (; text.size() >= kPiece; text.remove_prefix(kPiece)) any |= odd(text.data(), kPiece);
+  return (any | odd(text.data(), text.size())) != 0;
+}
+
 // Appends text that needs no escapes; false when there is one that does.
 bool append_plain(std::string& out, std::string_view text) {
-  unsigned odd = 0;
-  for (const char c : text) odd |= c < 0x20 || c == 0x7f || c == '"' || c == '\\';
-  if (odd != 0) return false;
+  if (needs_escapes(text)) return false;
   out += '"';
   out += text;
   out += '"';

@@ -33,7 +33,7 @@ void pack_tokens(Bytes& out, const std::vector<uint16_t>& tokens, Packing packin
     low = begin + bytes;
   } else {
     const size_t low_bytes = bits > 0 ? n : 0;
-    for (size_t i = 0; i < low_bytes; ++i) to[i] = static_cast<uint8_t>(tokens[i]);
+    pack_low_bytes(to, tokens.data(), low_bytes);
     pack_bits(to + low_bytes, tokens.data(), n, std::max(bits - 8, 0), 8);
     low = begin + low_bytes;
   }
@@ -134,7 +134,7 @@ void BlockPacker::add_tokens(const std::vector<int32_t>& tokens, bool masked) {
   tokens_.resize(before + length);
   uint16_t* to = tokens_.data() + before;
   if (!masked) {
-    for (size_t i = 0; i < length; ++i) to[i] = static_cast<uint16_t>(tokens[i]);
+    narrow(to, tokens.data(), length);
     return;
   }
   any_mask_ = true;
@@ -163,11 +163,12 @@ void BlockPacker::add_tokens(const std::vector<int32_t>& tokens, bool masked) {
   tokens_.resize(static_cast<size_t>(to - tokens_.data()));
 }
 
-Bytes BlockPacker::pack(uint32_t first, std::vector<size_t>& borders) {
+const Bytes& BlockPacker::pack(uint32_t first, std::vector<size_t>& borders) {
   const int bits = token_bits(header_.codebook_size);
   const uint32_t codec = codec_tag(header_.codec);
   const Packing packing = bits <= 10 ? Packing::lohi : Packing::lsb;
-  Bytes out;
+  Bytes& out = content_;
+  out.clear();
   out.reserve(kBlockHead + kColumnSlack + keys_.size() + mask_.size() + json_.size() +
               token_column_bytes(packing, bits, tokens_.size()));
   out.insert(out.end(), kBlockMagic.begin(), kBlockMagic.end());

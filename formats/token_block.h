@@ -51,9 +51,9 @@ class BlockPacker {
   int records() const { return records_; }
   size_t raw_bytes() const;  // about how large pack() will be
 
-  // The block's content; `borders` are the ends of its columns, where a compressor does well to
-  // begin anew. Empties the packer.
-  Bytes pack(uint32_t first, std::vector<size_t>& borders);
+  // The block's content, which stays until the next call; `borders` are the ends of its columns,
+  // where a compressor does well to begin anew. Empties the packer.
+  const Bytes& pack(uint32_t first, std::vector<size_t>& borders);
 
  private:
   void add_tokens(const std::vector<int32_t>& tokens, bool masked);
@@ -64,7 +64,8 @@ class BlockPacker {
   std::string keys_, json_;
   std::vector<uint16_t> tokens_;  // of the unmasked positions
   Bytes mask_;                    // a bit a position
-  std::string line_;              // kept for its memory
+  std::string line_;              // these two are kept for their memory
+  Bytes content_;
 };
 
 class BlockUnpacker {

@@ -145,7 +145,7 @@ struct TokenWriter::State {
     deadline.reset();
     const int count = packer.records();
     if (count == 0) return;
-    const Bytes content = packer.pack(static_cast<uint32_t>(records) - count, borders);
+    const Bytes& content = packer.pack(static_cast<uint32_t>(records) - count, borders);
     // For a few records a second set of tables costs more than it saves.
     if (count < 16) borders.clear();
     const Bytes& frame = compressor.compress(content, borders);

@@ -92,8 +92,11 @@ void read_init(vq::InitGrids& grids, vq::SampleBatches& batches) {
   if (grids.idle()) vq::cli::note("--init: no grid had a [mask], and all are as they were");
 }
 
-void read_prompts(const std::vector<std::string>& operands, vq::SampleBatches& batches) {
-  vq::PromptReader prompts(operands.empty() ? std::vector<std::string>{"-"} : operands);
+void read_prompts(const std::vector<std::string>& operands, const vq::Condition& condition,
+                  vq::SampleBatches& batches) {
+  vq::PromptReader prompts(
+      operands.empty() ? std::vector<std::string>{"-"} : operands,
+      [&](const vq::TokenRecord& record) { return vq::prompt_of(record, condition); });
   for (vq::Prompt prompt; prompts.next(prompt);) {
     batches.add(prompt, prompts.where());
     if (!prompts.ready(batches.patience(args.max_wait))) batches.sample_waiting();
@@ -125,7 +128,7 @@ int sample(const vq::cli::Context& context, const vq::DiffusionModel& model,
   } else {
     if (!prompted) batches.add({}, args.model);
     for (const vq::Prompt& prompt : given) batches.add(prompt, "--prompt");
-    if (reads) read_prompts(context.operands, batches);
+    if (reads) read_prompts(context.operands, model.condition(), batches);
   }
   batches.sample_waiting();
   progress.finish();

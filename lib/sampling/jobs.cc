@@ -47,6 +47,15 @@ Job make_job(const Condition& condition, const Prompt& prompt, uint64_t seed, ui
   return job;
 }
 
+namespace {
+
+std::string text_of(const Json& value, const TokenRecord& record) {
+  if (!value.is_string()) throw Error(record.key, "its caption is not a text");
+  return value.get<std::string>();
+}
+
+}  // namespace
+
 Prompt prompt_of(const TokenRecord& record, const Condition& condition) {
   Prompt prompt;
   prompt.key = record.key;
@@ -55,9 +64,9 @@ Prompt prompt_of(const TokenRecord& record, const Condition& condition) {
   if (condition.config().kind == ConditionKind::label && has("label")) {
     prompt.text = more["label"].dump(), prompt.is_label = true;
   } else if (has("caption")) {
-    prompt.text = more["caption"].get<std::string>();
-  } else if (has("captions") && !more["captions"].empty()) {
-    prompt.text = more["captions"][0].get<std::string>();
+    prompt.text = text_of(more["caption"], record);
+  } else if (has("captions") && more["captions"].is_array() && !more["captions"].empty()) {
+    prompt.text = text_of(more["captions"][0], record);
   }
   return prompt;
 }

@@ -114,6 +114,11 @@ Set read_set(const std::string& path, bool captions) {
     }
     set.records.push_back(record);
   }
+  const size_t once = set.records.size();
+  const size_t enough = (8u << 20) / static_cast<size_t>(set.header.length());
+  while (once > 0 && set.records.size() < enough) {
+    set.records.push_back(set.records[set.records.size() - once]);
+  }
   return set;
 }
 

@@ -25,7 +25,7 @@ TEST(BitColumn, EveryWidthLengthAndPlace) {
   std::mt19937 random(1);
   for (const int shift : {0, 8}) {
     for (int bits = 0; bits + shift <= 16; ++bits) {
-      for (const size_t n : {0u, 1u, 7u, 8u, 9u, 16u, 43u}) {
+      for (const size_t n : {0u, 1u, 7u, 8u, 9u, 16u, 43u, 128u}) {
         std::vector<uint16_t> numbers(n);
         for (uint16_t& number : numbers) {
           number = static_cast<uint16_t>(random() & ((1u << (bits + shift)) - 1));
@@ -49,9 +49,25 @@ TEST(BitColumn, EveryWidthLengthAndPlace) {
   }
 }
 
+TEST(BitColumn, NarrowAndLowBytes) {
+  std::mt19937 random(1);
+  for (size_t n = 0; n <= 100; ++n) {
+    std::vector<int32_t> wide(n);
+    for (int32_t& number : wide) number = static_cast<int32_t>(random());
+    std::vector<uint16_t> numbers(n + 1, 0xEEEE);
+    narrow(numbers.data(), wide.data(), n);
+    for (size_t i = 0; i < n; ++i) EXPECT_EQ(numbers[i], wide[i] & 0xFFFF) << i << " of " << n;
+    EXPECT_EQ(numbers[n], 0xEEEE) << n;
+    Bytes bytes(n + 1, 0xEE);
+    pack_low_bytes(bytes.data(), numbers.data(), n);
+    for (size_t i = 0; i < n; ++i) EXPECT_EQ(bytes[i], numbers[i] & 0xFF) << i << " of " << n;
+    EXPECT_EQ(bytes[n], 0xEE) << n;
+  }
+}
+
 TEST(BitColumn, AllBelow) {
   for (const int32_t k : {1, 2, 512, 65536}) {
-    for (const size_t n : {1u, 5u, 32u}) {
+    for (const size_t n : {1u, 5u, 32u, 77u}) {
       for (size_t at = 0; at < n; ++at) {
         for (const int32_t odd : {0, k - 1, k, k + 1, -1, INT32_MIN, INT32_MAX}) {
           std::vector<int32_t> numbers(n, 0);

@@ -68,6 +68,73 @@ TEST(Cub, TheSplitChooses) {
             "images: only CUB-200-2011 comes with a split into training and test pictures");
 }
 
+// A list of names as Python 2 writes it.
+std::string pickled(const Strings& names) {
+  std::string text = "(lp0\n";
+  for (const std::string& name : names) text += "S'" + name + "'\np1\na";
+  return text + ".";
+}
+
+TEST(Cub, ListsOfNamesAreTheSplitWhereTheyAre) {
+  for (const char* root : {"", "CUB_200_2011/"}) {
+    for (const std::string& above : {std::string(root), std::string()}) {
+      const TempFolder folder;
+      write_birds(folder, root, "text");
+      folder.write(above + "train/filenames.pickle", pickled({kBirds[2], kBirds[1]}));
+      const auto open = [&](DatasetSplit split) {
+        return open_dataset(folder.path(), {.split = split});
+      };
+      const Dataset train = open(DatasetSplit::train);
+      EXPECT_EQ(keys(train), (Strings{kBirds[2], kBirds[1]})) << "and in the order of the list";
+      EXPECT_EQ(train.examples[0].label, 1);
+      EXPECT_EQ(train.examples[0].captions.size(), 2u);
+      EXPECT_EQ(keys(open(DatasetSplit::all)), kBirds);
+      EXPECT_EQ(keys(open(DatasetSplit::test)), (Strings{kBirds[1]})) << "by the table";
+      folder.write(above + "test/filenames.pickle", pickled({kBirds[0]}));
+      EXPECT_EQ(keys(open(DatasetSplit::test)), (Strings{kBirds[0]}));
+      folder.write(above + "test/filenames.pickle", pickled({"002.Auk/B_9"}));
+      EXPECT_EQ(error_of([&] { open(DatasetSplit::test); }, folder.path()),
+                above + "test/filenames.pickle: names '002.Auk/B_9', which the data set has not");
+    }
+  }
+}
+
+TEST(Cub, ListsOfNamesAreEnough) {
+  const TempFolder folder;
+  write_birds(folder, "", "text/text");
+  for (const char* name : {"images.txt", "image_class_labels.txt", "train_test_split.txt"}) {
+    std::filesystem::remove(folder / name);
+  }
+  std::filesystem::remove(folder / "classes.txt");
+  const auto open = [&](DatasetSplit split) {
+    return open_dataset(folder.path(), {.split = split});
+  };
+  folder.write("train/filenames.pickle", pickled({kBirds[2]}));
+  folder.write("test/filenames.pickle", pickled({kBirds[1], kBirds[0]}));
+  const Dataset all = open(DatasetSplit::all);
+  EXPECT_EQ(keys(all), (Strings{kBirds[2], kBirds[1], kBirds[0]}));
+  EXPECT_EQ(all.examples[0].label, 1);
+  EXPECT_EQ(all.examples[1].label, 0);
+  EXPECT_EQ(all.examples[1].captions, (Strings{"a bird", "its \"beak\" caf\xC3\xA9"}));
+  EXPECT_EQ(all.classes, (Strings{"001.Albatross", "002.Auk"}));
+  EXPECT_EQ(keys(open(DatasetSplit::test)), (Strings{kBirds[1], kBirds[0]}));
+  EXPECT_EQ(open(DatasetSplit::train).classes.size(), 2u);
+
+  const auto error = [&](const Strings& names) {
+    folder.write("train/filenames.pickle", pickled(names));
+    return error_of([&] { open(DatasetSplit::all); }, folder.path());
+  };
+  EXPECT_EQ(error({"Auk/B_1"}),
+            "train/filenames.pickle: the folder 'Auk' does not begin with the number of a class");
+  EXPECT_EQ(error({"B_1"}), "train/filenames.pickle: 'B_1' is not CLASS/NAME");
+  EXPECT_NE(error({kBirds[0]}).find("001.Albatross/A_1"), std::string::npos) << "in both lists";
+  EXPECT_NE(error({"002.Auk/B_7"}).find("image 1: the image"), std::string::npos);
+  std::filesystem::remove(folder / "test/filenames.pickle");
+  folder.write("train/filenames.pickle", pickled({kBirds[2]}));
+  EXPECT_EQ(error_of([&] { open(DatasetSplit::test); }, folder.path() + "/.."),
+            folder.path() + ": has no test/filenames.pickle");
+}
+
 TEST(Cub, ClassesAreNamedByTheirFoldersWhereNoFileNamesThem) {
   const TempFolder folder;
   write_birds(folder, "", "");

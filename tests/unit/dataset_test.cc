@@ -117,6 +117,18 @@ TEST(Folder, EveryMistakeHasItsSentence) {
             std::string::npos);
 }
 
+TEST(Folder, OfTokenGridsSaysWhoReadsThem) {
+  const TempFolder folder;
+  folder.write("grids/a.vqt", "a\t1x1:2:\t1\t{}\n");
+  folder.write("grids/b", "x");
+  try {
+    open_dataset(folder / "grids");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.hint(), "to turn tokens into images, use vq-decode");
+  }
+}
+
 TEST(SingleImage, IsADatasetOfOne) {
   const TempFolder folder;
   folder.write("a/bird.final.png", "x");

@@ -1,5 +1,6 @@
 #include "formats/image_stream.h"
 
+#include "formats/token_grid.h"
 #include "tests/unit/temp_folder.h"
 
 namespace vq {
@@ -63,10 +64,33 @@ TEST(ImageStream, EveryCutIsAnErrorWithItsPlace) {
       EXPECT_TRUE(said.starts_with("stream: picture at byte 23: ")) << said;
     }
   }
-  Input text = Input::memory(Bytes{'h', 'i'}, "stream");
-  Bytes bytes;
-  EXPECT_EQ(error_of([&] { take_picture(text, bytes); }),
-            "stream: is not a PNG, JPEG, WebP or PPM image");
+}
+
+TEST(ImageStream, WhatIsNoPictureIsNamed) {
+  const auto error = [](std::string_view bytes) {
+    const std::span<const uint8_t> all = as_bytes(bytes);
+    Input input = Input::memory(Bytes(all.begin(), all.end()), "stream");
+    Bytes picture;
+    return error_of([&] { take_picture(input, picture); });
+  };
+  const std::string no_picture = "stream: is not a PNG, JPEG, WebP or PPM image";
+  EXPECT_EQ(error("hi"), no_picture);
+  for (const char* start : {"R", "RIFF", "RIFF1234", "RIFF1234WEB", "RIFF1234WAVEfmt "}) {
+    EXPECT_EQ(error(start), no_picture) << start;
+  }
+  Bytes grid, picture;
+  GridHeader header;
+  header.height = header.width = 1, header.codebook_size = 2;
+  TokenWriter writer(Output::memory(&grid, "grid"), header);
+  writer.write({"a", {1}, Json::object()});
+  writer.close();
+  Input input = Input::memory(grid, "stream");
+  try {
+    take_picture(input, picture);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.hint(), "to turn tokens into images, use vq-decode");
+  }
 }
 
 TEST(ImageStream, ALyingLengthTakesNoMemory) {

@@ -112,6 +112,12 @@ TEST(Jobs, ThePromptOfARecordIsItsClassOrItsFirstCaption) {
   EXPECT_EQ(prompt_of(record, labels->condition()).text, "x");
   record.more = Json::object();
   EXPECT_EQ(prompt_of(record, labels->condition()).text, "");
+  for (const char* odd : {R"({"caption":5})", R"({"captions":[["x"]]})"}) {
+    record.more = Json::parse(odd);
+    EXPECT_THROW(prompt_of(record, labels->condition()), Error) << odd;
+  }
+  record.more = Json::parse(R"({"captions":{"a":"x"}})");
+  EXPECT_EQ(prompt_of(record, labels->condition()).text, "");
 }
 
 }  // namespace

@@ -3,10 +3,56 @@
 #include <gtest/gtest.h>
 
 #include "formats/error.h"
+#include "formats/token_grid.h"
 #include "tests/unit/temp_folder.h"
 
 namespace vq {
 namespace {
+
+Prompt caption_of_record(const TokenRecord& record) {
+  Prompt prompt;
+  prompt.text = record.more.value("caption", "");
+  return prompt;
+}
+
+// Two records; what was sampled says with which seed.
+std::string write_grid(const TempFolder& folder, Spelling spelling) {
+  const std::string path = folder / (spelling == Spelling::text ? "g.txt" : "g.vqt");
+  GridHeader header;
+  header.height = header.width = 1, header.codebook_size = 2;
+  TokenWriter writer(Output::open(path, true), header, {.spelling = spelling});
+  writer.write({"a/1", {1}, Json::parse(R"({"caption":"a cat","seed":3,"step":4,"note":5})")});
+  writer.write({"a/2", {0}, Json::parse(R"({"label":1})")});
+  writer.close();
+  return path;
+}
+
+TEST(Prompts, ATokenGridInEitherSpellingIsItsCaptionsAndKeys) {
+  for (const Spelling spelling : {Spelling::binary, Spelling::text}) {
+    const TempFolder folder;
+    const std::string lines = folder.write("p.txt", "(a)\nP");
+    PromptReader reader({lines, write_grid(folder, spelling)}, caption_of_record);
+    Prompt p;
+    ASSERT_TRUE(reader.next(p));
+    EXPECT_EQ(p.text, "(a)") << "begins as a frame does";
+    ASSERT_TRUE(reader.next(p));
+    EXPECT_EQ(p.text, "P");
+    ASSERT_TRUE(reader.next(p));
+    EXPECT_EQ(p.text, "a cat");
+    EXPECT_EQ(p.key, "a/1");
+    EXPECT_EQ(p.more, (Json{{"caption", "a cat"}, {"note", 5}}));
+    EXPECT_TRUE(reader.ready());
+    try {
+      reader.next(p);
+      FAIL() << "a record that asks for nothing";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.message(), "has neither a caption nor a label");
+      EXPECT_NE(e.where().find(spelling == Spelling::text ? "g.txt:3" : "record 1 (a/2)"),
+                std::string::npos)
+          << e.where();
+    }
+  }
+}
 
 TEST(Prompts, PlainLinesAndObjectsMix) {
   const TempFolder folder;
@@ -14,7 +60,7 @@ TEST(Prompts, PlainLinesAndObjectsMix) {
                                         "a small red bird\r\n\n   \n"
                                         "{\"caption\": \"a cat\", \"key\": \"c1\", \"note\": 5}\n"
                                         "{\"label\": 3}\n  spaced  \n");
-  PromptReader reader({path});
+  PromptReader reader({path}, caption_of_record);
   Prompt p;
   ASSERT_TRUE(reader.next(p));
   EXPECT_EQ(p.text, "a small red bird");
@@ -33,7 +79,7 @@ TEST(Prompts, PlainLinesAndObjectsMix) {
 TEST(Prompts, ErrorsNameFileAndLine) {
   const TempFolder folder;
   const std::string path = folder.write("p.jsonl", "fine\n{\"key\": \"x\"}\n");
-  PromptReader reader({path});
+  PromptReader reader({path}, caption_of_record);
   Prompt p;
   ASSERT_TRUE(reader.next(p));
   try {
