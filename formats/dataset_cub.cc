@@ -124,7 +124,7 @@ struct CubImage {
   int label = -1;
 };
 
-// The name of a file of images/: CLASS/NAME and nothing that leads elsewhere.
+// The name of a file of images/ is CLASS/NAME.
 void check_cub_name(const std::string& name, const std::string& where) {
   if (name.find('/') == name.npos || name.find('\0') != name.npos) {
     throw Error(where, fmt::format("'{}' is not CLASS/NAME", as_key_text(name)));
