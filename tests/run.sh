@@ -11,8 +11,8 @@ Installs what is missing, builds into build/ (programs in build/bin) and runs ev
 `N passed, N failed`, where `, N skipped` may follow; the exit status is 0 when nothing failed.
 
   --build-only  stops after building
-  --all         also the heavy tests, a thousand broken checkpoints for vq-import, and each fuzz target for ten
-                seconds, as many at once as there are processors
+  --all         also the heavy tests, a thousand broken checkpoints for vq-import, and each fuzz target for a
+                minute, as many at once as there are processors
 
 JOBS=N sets how many compilers run at once; by default the processors, or fewer where memory is short.
 T
@@ -168,7 +168,7 @@ if [ -n "$all" ]; then
   if build fuzz build-fuzz >build/fuzz-build.log 2>&1; then
     lap
     say "fuzz build took $seconds s"
-    suite fuzz sh tests/fuzz/run.sh --jobs "$jobs" --seconds 10 build-fuzz
+    suite fuzz sh tests/fuzz/run.sh --jobs "$jobs" --seconds 60 build-fuzz
   else
     tail -n 40 build/fuzz-build.log
     say "the fuzz build failed"
