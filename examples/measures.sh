@@ -8,7 +8,8 @@ usage: sh examples/measures.sh [OUT [RUN]]
 
 Draws pictures of one object, trains a small feature network to tell their 48 pairs of colour and shape, and measures
 sets that differ from real pictures in one known way. With RUN, a folder that examples/quickstart.sh left, samples too:
-of a model that is trained on its tokens for 1,000 steps only, as a finished one does what captions say unguided. Prints what was measured and, a line each, what should hold; the exit status is 0 where all of it does.
+of a model that is trained on its tokens for 1,000 steps only, as a finished one does what captions say unguided.
+Prints what was measured and, a line each, what should hold; the exit status is 0 where all of it does.
 Leaves in OUT (default: measures) the numbers and a plot each of
   number    the Frechet distance of N real pictures to others: falls with N
   kinds     qs and ds, some of six shapes left out: ds falls to the share that is left, qs stays
@@ -51,8 +52,8 @@ fi
 vq-eval --quiet --force --network features.safetensors --save-stats real.npz real
 
 measure() {  # measure FIELD VALUE METRICS PICTURES: a line for each metric
-  vq-eval --quiet --network features.safetensors --components 48 --metrics "$3" real.npz "$4" |
-    sed "s/^{/{\"$1\":$2,/"
+  vq-eval --quiet --network features.safetensors --components 48 --metrics "$3" real.npz "$4" >lines || exit 1
+  sed "s/^{/{\"$1\":$2,/" lines
 }
 
 for n in 250 500 1000 2000 4000 8000; do
@@ -81,12 +82,14 @@ if [ -n "$run" ]; then
       --optimiser muon --learning-rate 2e-3 --rate-shape linear --auxiliary-weight 1 --steps 1000
   for weight in 1 1.5 2 3 5; do
     folder=samples-$weight
-    [ -e "$folder/captions.jsonl" ] ||
-      vq-sample --quiet -m early.safetensors --batch 64 --steps 32 --guidance "$weight" prompts.txt |
-      vq-decode --quiet -m "$run/codec.safetensors" -o "$folder/"
+    if [ ! -e "$folder/captions.jsonl" ]; then
+      vq-sample --quiet --force -m early.safetensors --batch 64 --steps 32 --guidance "$weight" \
+        -o samples.vqt prompts.txt
+      vq-decode --quiet -m "$run/codec.safetensors" -o "$folder/" samples.vqt
+    fi
     measure guidance "$weight" qs,ds "$folder"
-    vq-eval --quiet --metrics caption --checker 'check-shapes --each -' "$folder/captions.jsonl" |
-      sed "s/^{/{\"guidance\":$weight,/"
+    vq-eval --quiet --metrics caption --checker 'check-shapes --each -' "$folder/captions.jsonl" >lines
+    sed "s/^{/{\"guidance\":$weight,/" lines
   done >guidance.jsonl
 else
   rm -f guidance.jsonl

@@ -211,10 +211,11 @@ std::vector<CubImage> choose_part(const std::string& root, DatasetSplit split,
     }
     return chosen;
   }
-  const std::string path = join_path(root, "train_test_split.txt");
-  if (!is_file(join_path(root, "images.txt"))) {
+  // One list alone and the table would put the same images into both parts.
+  if (!find_names(root, train ? "test" : "train").empty()) {
     throw Error(root, fmt::format("has no {}/filenames.pickle", word));
   }
+  const std::string path = join_path(root, "train_test_split.txt");
   const auto in_training = read_numbers(path, 0, 1);
   for (CubImage& image : images) {
     if (number_of(in_training, image.number, path) == (train ? 1 : 0)) {
@@ -252,7 +253,7 @@ std::string find_cub(const std::string& path) {
     if (!is_folder(join_path(root, "images"))) continue;
     if (is_file(join_path(root, "images.txt"))) return root;
     for (const char* split : {"train", "test"}) {
-      if (is_file(join_path(root, std::string(split) + "/filenames.pickle"))) return root;
+      if (!find_names(root, split).empty()) return root;
     }
   }
   return "";
@@ -261,8 +262,7 @@ std::string find_cub(const std::string& path) {
 Dataset open_cub(const std::string& path, DatasetSplit split) {
   const std::string root = find_cub(path);
   if (root.empty()) {
-    throw Error(path, "has no images/ with images.txt or train/filenames.pickle beside it",
-                "as CUB-200-2011 has");
+    throw Error(path, "is no CUB-200-2011: no images/ with images.txt or lists (filenames.pickle)");
   }
   const std::string list = join_path(root, "images.txt");
   const bool tables = is_file(list);

@@ -78,6 +78,7 @@ bool PromptReader::open_next() {
   if (next_path_ == paths_.size()) return false;
   Input input = Input::open(paths_[next_path_++]);
   line_ = 0;
+  text_grid_ = false;
   if (is_binary_grid(input)) {
     grids_ = std::make_unique<TokenReader>(std::move(input));
   } else {
@@ -88,7 +89,7 @@ bool PromptReader::open_next() {
 
 Prompt PromptReader::of_record(const TokenRecord& record) const {
   Prompt prompt = from_record_(record);
-  if (prompt.text.empty()) throw Error(where(), "has neither a caption nor a label");
+  if (prompt.text.empty()) throw Error(where(), "has no label, and no caption or an empty one");
   prompt.key = record.key;
   prompt.more = record.more;
   for (const char* name : {"seed", "step"}) prompt.more.erase(name);  // of the run that made it
@@ -100,7 +101,8 @@ bool PromptReader::next_line(Prompt& prompt) {
   for (bool ended; input_.front().read_line(line, kMaxTextLine, &ended);) {
     ++line_;
     const bool grid = detect(as_bytes(line)) == Format::token_text;
-    if (is_blank(line) || (grid && text_line_kind(line) != TextLine::record)) continue;
+    text_grid_ = text_grid_ || grid;
+    if (is_blank(line) || (text_grid_ && text_line_kind(line) != TextLine::record)) continue;
     if (!grid) {
       prompt = parse_prompt(line, where());
       return true;

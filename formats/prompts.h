@@ -10,7 +10,8 @@
 //       set
 //
 // Blank lines are skipped. A line that begins with "{" must be valid JSON. A file is a token grid
-// in binary when its first four bytes say so; in text, each line says it for itself.
+// in binary when its first four bytes say so; in text, each line says it for itself, and from the
+// first such line on comments are skipped as in token_grid.md.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +42,8 @@ class PromptReader {
   PromptReader(std::vector<std::string> paths, FromRecord from_record);
   // False at the end. Throws vq::Error with file and line.
   bool next(Prompt& prompt);
-  // True when next() would not wait for input; after waiting for that so many seconds at most.
+  // True when next() would not wait for input; after waiting for that so many seconds at most. A
+  // binary token grid comes a block at a time and is not waited for.
   bool ready(double seconds = 0);
   std::string where() const;
 
@@ -56,6 +58,7 @@ class PromptReader {
   std::vector<Input> input_;            // the open one, or none
   std::unique_ptr<TokenReader> grids_;  // or this one
   uint64_t line_ = 0;
+  bool text_grid_ = false;  // has the open input had a line of one?
 };
 
 // One line of the above.

@@ -24,9 +24,9 @@ bool needs_features(const EvalArgs& args) {
   });
 }
 
-// Whether one set of pictures is all that is asked about.
+// Whether one set of pictures by itself is all that is asked about.
 bool judges_one(const EvalArgs& args) {
-  return args.metrics.size() == 1 && args.metrics.front() == "is";
+  return args.model.empty() && args.metrics.size() == 1 && args.metrics.front() == "is";
 }
 
 void load(const EvalArgs& args, EvaluationOptions& run) {
@@ -170,6 +170,11 @@ void check_eval_pictures(const cli::Context& context, const EvalArgs& args) {
   }
   if (context.parsed.has("lpips") && !args.wants("lpips")) {
     throw Error::usage("--lpips", "is for the metric lpips");
+  }
+  if (context.parsed.has("resize") && args.size == 0 && operands.size() == 2 && !saves &&
+      !needs_features(args)) {
+    throw Error::usage("--resize", "says nothing about pairs that keep their sizes",
+                       "--size gives them another");
   }
   if (args.model.empty() && args.network.empty() &&
       (needs_features(args) || saves || operands.size() == 1)) {

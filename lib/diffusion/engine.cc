@@ -188,11 +188,12 @@ at::Tensor DenoiserEngine::mlp(const Layer& layer, size_t number, Step& step,
 
 at::Tensor DenoiserEngine::hidden(const at::Tensor& x_t, const at::Tensor& row,
                                   const Prepared& features, const at::Tensor& chosen) const {
+  const at::NoGradGuard no_grad;
+  const AutocastScope whole(at::kCPU, Precision::fp32);
   const std::vector<int64_t> table = to_vector(row);
   const int64_t items = x_t.size(0), length = x_t.size(1), threads = at::get_num_threads();
   if (threads < 2 || items < threads) return hidden_of(x_t, table, features, chosen);
   for (Layer& layer : layers_) {  // what the pieces share is not to be written by them
-    const at::NoGradGuard no_grad;
     layer.norm_self.with(table);
     if (layer.block->condition == ConditionKind::caption) layer.norm_cross.with(table);
   }
@@ -217,7 +218,7 @@ at::Tensor DenoiserEngine::hidden(const at::Tensor& x_t, const at::Tensor& row,
 
 at::Tensor DenoiserEngine::hidden_of(const at::Tensor& x_t, const std::vector<int64_t>& table,
                                      const Prepared& features, const at::Tensor& chosen) const {
-  const at::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;  // these two hold for one thread
   const AutocastScope whole(at::kCPU, Precision::fp32);
   Step step{denoiser_.embedded(x_t).flatten(0, 1), even_rows(x_t.size(0), x_t.size(1)), table};
   at::Tensor delta;

@@ -157,12 +157,13 @@ class Evaluation {
       if (!one.sizes().equals(other.sizes())) {
         throw Error(fake_.name,
                     fmt::format("picture {} is {} x {} pixels, and in {} {} x {}",
-                                first.keys.empty() ? fmt::to_string(recon_.count() + 1)
+                                first.keys.empty() ? fmt::to_string(compared_ + 1)
                                                    : "'" + first.keys[i] + "'",
                                 other.size(1), other.size(0), real_.name, one.size(1), one.size(0)),
                     "--size makes all pictures one size");
       }
       compare(one.unsqueeze(0), other.unsqueeze(0));
+      ++compared_;
     }
   }
   void compare(const at::Tensor& bytes, const at::Tensor& others) {
@@ -419,6 +420,7 @@ class Evaluation {
   std::string reference_;
   std::vector<Json> lines_;
   std::string pairs_size_;  // of pictures that are compared one with one, in words
+  int64_t compared_ = 0;    // of those that are as they are
   int64_t done_ = 0;
 };
 

@@ -17,8 +17,6 @@ constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kWindow = 11;
 constexpr double kWindowDeviation = 1.5;
 
-int64_t count(const SideBatch& batch) { return batch.bytes.defined() ? batch.bytes.size(0) : 0; }
-
 // (N, 1, H, W) -> (N, 1, H - 10, W - 10): Gaussian means.
 at::Tensor windowed(const at::Tensor& planes) {
   const at::Tensor from_middle = at::arange(kWindow, at::kDouble) - kWindow / 2;
@@ -87,8 +85,8 @@ void align(const Side& first, Side& second) {
 
 void check_pairs(const SideBatch& first, const SideBatch& second, const std::string& first_name,
                  const std::string& second_name) {
-  if (count(first) != count(second)) {
-    const bool more = count(first) > count(second);
+  if (first.count() != second.count()) {
+    const bool more = first.count() > second.count();
     throw Error(more ? second_name : first_name,
                 "has fewer pictures than " + (more ? first_name : second_name),
                 "pictures are compared one with one");

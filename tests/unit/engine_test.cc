@@ -9,6 +9,8 @@
 #include <tuple>
 #include <vector>
 
+#include "lib/runtime/device.h"
+
 namespace vq {
 namespace {
 
@@ -105,9 +107,11 @@ TEST_P(Engine, ItemDoesNotDependOnTheOthers) {
   }
 }
 
-// Shared out among threads or not, items come out the same; some threads may have nothing to do.
+// Shared out among threads or not, items come out the same, under autocast too, as programs sample;
+// some threads may have nothing to do.
 TEST_P(Engine, IsTheSameOnAnyNumberOfThreads) {
   const at::NoGradGuard no_grad;
+  const AutocastScope autocast(at::kCPU, Precision::bf16);
   const int before = at::get_num_threads();
   const Net net(kind);
   const Features features = net.features(5);

@@ -94,12 +94,12 @@ TEST(Evaluate, PairsAndDistanceInOneReading) {
 // Pictures of 12 x 16 and 24 x 16 in turn, as they are.
 class OwnSizesSide : public Side {
  public:
-  OwnSizesSide(std::string name, int brightness, int64_t wider = 0)
-      : name_(std::move(name)), brightness_(brightness), wider_(wider) {}
+  OwnSizesSide(std::string name, int brightness, int64_t wider = 0, int64_t count = 4)
+      : name_(std::move(name)), brightness_(brightness), wider_(wider), count_(count) {}
   bool next(SideBatch& batch) override {
-    if (done_ == 4) return false;
+    if (done_ == count_) return false;
     batch = {};
-    for (int64_t i = 0; i < 2; ++i, ++done_) {
+    for (int64_t i = 0; i < 2 && done_ < count_; ++i, ++done_) {
       batch.keys.push_back("k" + std::to_string(done_));
       const int64_t width = 16 + (done_ == 2 ? wider_ : 0);
       batch.pictures.push_back(at::full({12 * (1 + i), width, 3}, brightness_, at::kByte));
@@ -111,7 +111,7 @@ class OwnSizesSide : public Side {
  private:
   std::string name_;
   int brightness_;
-  int64_t wider_, done_ = 0;
+  int64_t wider_, count_, done_ = 0;
 };
 
 TEST(Evaluate, PairsAreComparedAtTheirOwnSizes) {
@@ -135,6 +135,17 @@ TEST(Evaluate, PairsOfTwoSizesAreAnError) {
   } catch (const Error& error) {
     EXPECT_EQ(error.where(), "fake");
     EXPECT_EQ(error.message(), "picture 'k2' is 17 x 12 pixels, and in real 16 x 12");
+  }
+}
+
+TEST(Evaluate, NoPictureIsLeftOverOnEitherSide) {
+  EvaluationOptions options;
+  options.metrics = {"recon"};
+  for (const int64_t fewer : {1, 2, 3}) {
+    OwnSizesSide real("real", 100), cut("cut", 110, 0, fewer), fake("fake", 110);
+    EXPECT_THROW(evaluate(real, &cut, options), Error) << fewer;
+    OwnSizesSide first("first", 100, 0, fewer);
+    EXPECT_THROW(evaluate(first, &fake, options), Error) << fewer;
   }
 }
 

@@ -43,7 +43,7 @@ TEST_F(SideBySide, TwoPiecesRunAtOnce) {
   EXPECT_TRUE(met[0] && met[1]);
 }
 
-TEST_F(SideBySide, LoopsInsideAPieceStayOnItsThread) {
+TEST_F(SideBySide, APieceIsInsideAParallelRegion) {
   side_by_side(2, [&](int64_t) {
     const at::Tensor x = at::ones({512, 512});
     EXPECT_TRUE(at::in_parallel_region());

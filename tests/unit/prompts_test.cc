@@ -46,7 +46,7 @@ TEST(Prompts, ATokenGridInEitherSpellingIsItsCaptionsAndKeys) {
       reader.next(p);
       FAIL() << "a record that asks for nothing";
     } catch (const Error& e) {
-      EXPECT_EQ(e.message(), "has neither a caption nor a label");
+      EXPECT_EQ(e.message(), "has no label, and no caption or an empty one");
       EXPECT_NE(e.where().find(spelling == Spelling::text ? "g.txt:3" : "record 1 (a/2)"),
                 std::string::npos)
           << e.where();

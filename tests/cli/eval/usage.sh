@@ -33,6 +33,7 @@ try --metrics caption,fid --checker true pictures
 try --metrics caption --checker true --size 32 pictures
 try --metrics recon --checker true a b
 try --metrics lpips a b
+try --metrics recon --resize squash a b
 try --metrics recon --lpips no-such-file a b
 try --metrics kid no-such-folder no-such-folder
 try --fid-mode dirty -m no-such-codec a b
