@@ -274,8 +274,14 @@ def compare_clip():
             lines.write(json.dumps({'image': os.path.basename(f), 'caption': caption}) + '\n')
     listed = os.path.join(pictures, 'captions.jsonl')
     tokenizer = CLIPTokenizer(os.path.join(folder, 'vocab.json'), os.path.join(folder, 'merges.txt'))
-    processor = CLIPImageProcessor(size={'shortest_edge': size},
-                                   crop_size={'height': size, 'width': size})
+    processor = CLIPImageProcessor(size={'shortest_edge': size}, do_center_crop=False)
+
+    def prepared(file):
+        """Cropped as OpenAI's program (torchvision) does, half a pixel to the even side; transformers' own crop
+        leaves it out."""
+        pixels = processor(peers.one(file), return_tensors='pt')['pixel_values']
+        top, left = (int(round((side - size) / 2)) for side in pixels.shape[2:])
+        return pixels[:, :, top:top + size, left:left + size]
 
     def vectors(texts):
         ids = tokenizer(texts, padding='max_length', max_length=20, truncation=True,
@@ -283,8 +289,7 @@ def compare_clip():
         return torch.nn.functional.normalize(model.get_text_features(**ids), dim=1)
 
     with torch.no_grad():
-        images = torch.cat([processor(peers.one(f), return_tensors='pt')['pixel_values']
-                            for f in files])
+        images = torch.cat([prepared(f) for f in files])
         images = torch.nn.functional.normalize(model.get_image_features(images), dim=1)
         cosine = (images * vectors(captions)).sum(1)
         prefixed = (images * vectors(['A photo depicts ' + c for c in captions])).sum(1)
