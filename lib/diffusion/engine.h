@@ -12,7 +12,7 @@
 // products are of 8-bit integers; attention, the caption's keys and values and the head are not.
 //
 // Batch items are shared out among the threads, each of which computes its own by itself, where
-// there are as many as threads. Otherwise the threads share every product.
+// that gives each about as many. Otherwise the threads share every product.
 //
 // Laws: within the rounding of Denoiser; a batch item does not depend on the others, nor on the
 // number of threads.                                                             (engine_test.cc)

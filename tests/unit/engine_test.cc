@@ -114,12 +114,13 @@ TEST_P(Engine, IsTheSameOnAnyNumberOfThreads) {
   const AutocastScope autocast(at::kCPU, Precision::bf16);
   const int before = at::get_num_threads();
   const Net net(kind);
-  const Features features = net.features(5);
-  const at::Tensor x_t = at::randint(31, {5, 20}, at::kLong), times = at::tensor({1, 9, 9, 3, 0});
+  const Features features = net.features(6);
+  const at::Tensor x_t = at::randint(31, {6, 20}, at::kLong);
+  const at::Tensor times = at::tensor({1, 9, 9, 3, 0, 9});
   for (const at::Tensor& chosen :
-       {at::arange(100), at::tensor({0, 21, 39, 60, 99}), at::tensor({85})}) {
+       {at::arange(120), at::tensor({0, 21, 39, 60, 119}), at::tensor({85})}) {
     std::vector<at::Tensor> results;
-    for (const int threads : {1, 2, 3, 5, 6}) {
+    for (const int threads : {1, 2, 3, 4, 5, 6}) {
       at::set_num_threads(threads);
       const DenoiserEngine engine(*net.denoiser, precision);
       results.push_back(engine.hidden(x_t, times, engine.prepare(features), chosen));
