@@ -32,8 +32,9 @@ TEST(CudaPlugin, AFileThatIsNoneIsLeftAlone) {
   EXPECT_EQ(state.find("cannot be loaded: "), 0u) << state;
   EXPECT_NE(state.find("text.so"), std::string::npos) << state;
 
-  EXPECT_EQ(open_cuda_plugin(VQ_NO_PLUGIN, state), nullptr);
-  EXPECT_EQ(state, std::string("is no plugin: ") + VQ_NO_PLUGIN);
+  const std::string none = VQ_NO_PLUGIN;
+  EXPECT_EQ(open_cuda_plugin(none, state), nullptr);
+  EXPECT_EQ(state, "is no plugin: " + none);
 
   EXPECT_EQ(open_cuda_plugin(VQ_STALE_PLUGIN, state), nullptr);
   std::string want = "of another build: ";
