@@ -5,12 +5,13 @@
 //   thread(), threads()      which one this is, of how many
 //   lanes()                  threads that can exchange directly, a power of two; thread / lanes is
 //                            the group of one; threads is a multiple of lanes
-//   from_lane(value, lane)   the value that this lane of the group gave; all lanes of a group call it
+//   from_lane(value, lane)   the value that this lane of the group gave; all lanes of a group call
+//   it
 //                            together (float, double, int32_t)
 //   sync()                   all threads of the block call it together; what was written before by
 //                            one is read after by all
 // Law: every thread gets the same bits, whatever the others' speed, so that all of them take the
-// same branch afterwards and meet at the next sync.                         (cuda_kernels_test.cc)
+// same branch afterwards and meet at the next sync.                         (cuda_block_test.cc)
 #pragma once
 
 #include <cstdint>
@@ -89,8 +90,8 @@ class Together {
     double from, to, all;
   };
   VQ_HOST_DEVICE Range side_by_side(double share) {
-    // Each lane adds up the lanes before it, one after the other: a sum of other order could go down
-    // from one thread to the next by a rounding.
+    // Each lane adds up the lanes before it, one after the other: a sum of other order could go
+    // down from one thread to the next by a rounding.
     double before = 0, upto = 0;
     double mine = 0;
     for (int l = 0; l < block_.lanes(); ++l) {

@@ -1,10 +1,11 @@
 // One token from one row of logits, by the threads of one block: guidance, temperature, truncation
-// and the draw, without a table in between. The same law as guide(), truncate(), draw_posterior() and
-// draw_tokens(), which see; what differs is the order of roundings. Logits are mixed where guide()
-// mixes logarithms of chances: the constants between them fall out when the row is normalised.
+// and the draw, without a table in between. The same law as guide(), truncate(), draw_posterior()
+// and draw_tokens(), which see; what differs is the order of roundings. Logits are mixed where
+// guide() mixes logarithms of chances: the constants between them fall out when the row is
+// normalised.
 //
-// A row of which nothing can be said (NaN, an infinity, no token possible) gives the last token, as it
-// does there. Whatever the numbers are, nothing is read or written outside the row.
+// A row of which nothing can be said (NaN, an infinity, no token possible) gives the last token, as
+// it does there. Whatever the numbers are, nothing is read or written outside the row.
 //                                                                     (draw_row_test.cc)
 #pragma once
 
@@ -36,8 +37,8 @@ struct DrawRow {
   double first, second;
 };
 
-// The body. `row` has room for K numbers that all threads of the block reach; the threads may be used
-// for the next row as soon as they are back.
+// The body. `row` has room for K numbers that all threads of the block reach; the threads may be
+// used for the next row as soon as they are back.
 template <typename Block>
 class RowDrawer {
  public:
@@ -80,7 +81,8 @@ class RowDrawer {
   }
 
   // Guided logits. A branch with NaN, an infinity above or nothing but infinities below has no
-  // log_softmax, so nothing is possible: then one number is made an infinity, which empties the row.
+  // log_softmax, so nothing is possible: then one number is made an infinity, which empties the
+  // row.
   template <typename Logit>
   VQ_HOST_DEVICE void read(const DrawRow<Logit>& from) {
     const bool guided = from.null != nullptr && from.scale != 1;
@@ -140,8 +142,8 @@ class RowDrawer {
     return before.count == 0 || (before.count < count && before.mass < mass);
   }
 
-  // Where the kept ranks end: all weights with bits above `bits` are kept, and the first `equals` of
-  // those with just these bits.
+  // Where the kept ranks end: all weights with bits above `bits` are kept, and the first `equals`
+  // of those with just these bits.
   struct Cut {
     uint32_t bits;
     int32_t equals;
@@ -188,7 +190,8 @@ class RowDrawer {
       kept = end.mass;
     }
     if (rules_.top_p < 1) end = cut(rules_.top_k, rules_.top_p * kept);
-    // Of equals the lower numbers: those below `stop`, the smallest with `equals` of them before it.
+    // Of equals the lower numbers: those below `stop`, the smallest with `equals` of them before
+    // it.
     int32_t stop = k();
     if (equals_before(end.bits, k()) > end.equals) {
       int32_t few = 0;
@@ -238,8 +241,9 @@ class RowDrawer {
     });
   }
 
-  // The first token at which the sum of weights passes the target; the last one where there is none.
-  // Each thread adds up a stretch of tokens, and the one in whose stretch the target lies looks there.
+  // The first token at which the sum of weights passes the target; the last one where there is
+  // none. Each thread adds up a stretch of tokens, and the one in whose stretch the target lies
+  // looks there.
   template <typename Weight>
   VQ_HOST_DEVICE void invert(double uniform, int64_t* result, const Weight& weight) {
     // Odd, so that threads side by side read from different banks of shared memory.

@@ -1,5 +1,6 @@
-// Half-precision numbers as their 16 bits, to and from float, the same on host and device and without
-// CUDA's or LibTorch's headers. (cuda_kernels_test.cc, against LibTorch's own, every one of them)
+// Half-precision numbers as their 16 bits, to and from float, the same on host and device and
+// without CUDA's or LibTorch's headers. (cuda_floats_test.cc, against LibTorch's own, every one of
+// them)
 #pragma once
 
 #include <cstdint>

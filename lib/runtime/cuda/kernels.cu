@@ -1,8 +1,7 @@
-#include "lib/runtime/cuda/kernels.h"
-
 #include <algorithm>
 
 #include "lib/philox.h"
+#include "lib/runtime/cuda/kernels.h"
 #include "lib/runtime/cuda/norm_row.h"
 
 namespace vq {
@@ -31,9 +30,9 @@ __global__ void uniforms_kernel(const UniformsLaunch what) {
   const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;
   for (int64_t n = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; n < what.count;
        n += step) {
-    const PhiloxWords bits = philox_words(
-        what.seed, noise_counter(what.purpose, static_cast<uint64_t>(what.records[n]), what.step,
-                                 static_cast<uint32_t>(what.positions[n])));
+    const PhiloxWords bits =
+        philox_words(what.seed, noise_counter(what.purpose, static_cast<uint64_t>(what.records[n]),
+                                              what.step, static_cast<uint32_t>(what.positions[n])));
     what.first[n] = first_uniform(bits);
     what.second[n] = second_uniform(bits);
   }
@@ -121,7 +120,7 @@ void launch_add_norm(const NormLaunch& what, cudaStream_t stream) {
   const size_t bytes = static_cast<size_t>(what.width) * sizeof(float);
   const bool shared = bytes <= kPlainShared - sizeof(BlockScratch);
   norm_kernel<<<blocks_for(what.rows, 1 << 20), kThreads, shared ? bytes : 0, stream>>>(what,
-                                                                                       shared);
+                                                                                        shared);
 }
 
 template void launch_draw(const DrawLaunch<float>&, cudaStream_t);

@@ -1,6 +1,6 @@
 // The kernels of the plugin, as functions that put one launch into a stream. Pointers are of the
-// device that the stream belongs to; arrays lie densely, row by row. No LibTorch here: these compile
-// in seconds. Whether a launch went well, cudaGetLastError() says.
+// device that the stream belongs to; arrays lie densely, row by row. No LibTorch here: these
+// compile in seconds. Whether a launch went well, cudaGetLastError() says.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -33,14 +33,14 @@ struct DrawLaunch {
   const double *first, *second;     // first with posterior
   int64_t* result;
   int64_t count;
-  float* rows;      // (blocks, K) to work in, or nullptr: in shared memory
-  int64_t blocks;   // as many as rows has; at most INT32_MAX
+  float* rows;     // (blocks, K) to work in, or nullptr: in shared memory
+  int64_t blocks;  // as many as rows has; at most INT32_MAX
 };
 template <typename Logit>
 void launch_draw(const DrawLaunch<Logit>& what, cudaStream_t stream);
 
-// Bytes of shared memory that a block of launch_draw can have for its row on the current device. Also
-// allows it to: to be called once a device before launching.
+// Bytes of shared memory that a block of launch_draw can have for its row on the current device.
+// Also allows it to: to be called once a device before launching.
 template <typename Logit>
 cudaError_t allow_draw_memory(size_t& bytes);
 

@@ -1,5 +1,5 @@
-// The plugin's side of cuda_plugin.h: tensors in, launches out. Checks everything that a kernel takes
-// for granted, since a kernel that reads elsewhere takes the whole device with it.
+// The plugin's side of cuda_plugin.h: tensors in, launches out. Checks everything that a kernel
+// takes for granted, since a kernel that reads elsewhere takes the whole device with it.
 #include <ATen/core/Tensor.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <ATen/ops/empty.h>
@@ -170,8 +170,8 @@ class CapturedGraph : public DeviceGraph {
     }
   }
 
-  // Ends a capture that went wrong, so that the stream and the allocator are as before. Each part may
-  // have happened already, which is an error that means nothing here.
+  // Ends a capture that went wrong, so that the stream and the allocator are as before. Each part
+  // may have happened already, which is an error that means nothing here.
   void abandon(const at::cuda::MempoolId_t& pool) noexcept {
     const auto ignoring = [](const auto& step) {
       try {
