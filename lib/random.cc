@@ -5,41 +5,19 @@
 #include <algorithm>
 #include <numeric>
 
+#include "lib/philox.h"
+
 namespace vq {
-namespace {
 
-constexpr uint32_t kMultiplier0 = 0xD2511F53, kMultiplier1 = 0xCD9E8D57;  // Philox-4x32
-constexpr uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;  // golden ratio, sqrt(3) - 1
-constexpr int kRounds = 10;
-constexpr int kPurposeShift = 28;
-
-// The middle of one of 2^52 equal intervals of (0, 1). One bit more, and the half would be rounded
-// away above 1/2, and the last interval's middle to 1.
-double to_unit(uint32_t high, uint32_t low) {
-  const uint64_t bits = (static_cast<uint64_t>(high) << 32 | low) >> 12;
-  return (static_cast<double>(bits) + 0.5) * 0x1.0p-52;
-}
-
-}  // namespace
-
-std::array<uint32_t, 4> philox(uint64_t seed, std::array<uint32_t, 4> c) {
-  uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
-  for (int round = 0; round < kRounds; ++round) {
-    const uint64_t a = static_cast<uint64_t>(kMultiplier0) * c[0];
-    const uint64_t b = static_cast<uint64_t>(kMultiplier1) * c[2];
-    c = {static_cast<uint32_t>(b >> 32) ^ c[1] ^ key0, static_cast<uint32_t>(b),
-         static_cast<uint32_t>(a >> 32) ^ c[3] ^ key1, static_cast<uint32_t>(a)};
-    key0 += kWeyl0;
-    key1 += kWeyl1;
-  }
-  return c;
+std::array<uint32_t, 4> philox(uint64_t seed, std::array<uint32_t, 4> counter) {
+  const PhiloxWords bits = philox_words(seed, {{counter[0], counter[1], counter[2], counter[3]}});
+  return {bits.word[0], bits.word[1], bits.word[2], bits.word[3]};
 }
 
 Pair uniform_pair(uint64_t seed, Purpose purpose, Counter at) {
-  const uint32_t step = at.step | static_cast<uint32_t>(purpose) << kPurposeShift;
-  const auto bits = philox(seed, {static_cast<uint32_t>(at.record),
-                                  static_cast<uint32_t>(at.record >> 32), step, at.position});
-  return {to_unit(bits[0], bits[1]), to_unit(bits[2], bits[3])};
+  const PhiloxWords bits = philox_words(
+      seed, noise_counter(static_cast<uint32_t>(purpose), at.record, at.step, at.position));
+  return {first_uniform(bits), second_uniform(bits)};
 }
 
 UniformGrid uniform_grid(uint64_t seed, Purpose purpose, const std::vector<uint64_t>& records,

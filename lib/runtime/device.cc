@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "formats/error.h"
+#include "lib/runtime/cuda_plugin.h"
 
 // LibTorch's own switch: a failed check (out of memory, above all) ends the process instead of
 // throwing. Some builds have it on.
@@ -36,6 +37,7 @@ void load_cuda() {
     throw Error("--device", std::string("cannot load LibTorch's CUDA part: ") + dlerror(),
                 "install the CUDA libraries of the same LibTorch build");
   }
+  load_cuda_plugin();
 }
 
 at::Device checked_cuda(const std::string& name) {
