@@ -28,17 +28,17 @@ std::unique_ptr<DenoiserEngine> DenoiserEngine::make(const Denoiser& denoiser, a
                                                      const std::function<void()>& weights_read) {
   if (!serves(denoiser.config(), device, precision)) return nullptr;
   if (device.is_cpu()) return std::make_unique<CpuEngine>(denoiser, precision, weights_read);
-  return std::make_unique<DeviceEngine>(denoiser);
+  return std::make_unique<DeviceEngine>(denoiser, device.is_cuda() ? cuda_plugin() : nullptr);
 }
 
 DenoiserEngine::Prepared DenoiserEngine::Prepared::rows(const at::Tensor& numbers) const {
   const auto pick = [&](const at::Tensor& t) { return t.index_select(0, numbers); };
-  return {each(key_value, pick), each(label_norm, pick)};
+  return {each(key_value, pick), each(label_norm, pick), 0};
 }
 
 DenoiserEngine::Prepared DenoiserEngine::Prepared::range(int64_t first, int64_t count) const {
   const auto part = [&](const at::Tensor& t) { return t.narrow(0, first, count); };
-  return {each(key_value, part), each(label_norm, part)};
+  return {each(key_value, part), each(label_norm, part), 0};
 }
 
 at::Tensor gain_and_shift(const at::Tensor& scale_and_shift) {

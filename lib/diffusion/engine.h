@@ -42,6 +42,7 @@ class DenoiserEngine {
   struct Prepared {
     std::vector<at::Tensor> key_value;   // caption: of each layer, (R, S, 2 D) bf16
     std::vector<at::Tensor> label_norm;  // class: of each layer, (R, 2 D) gain and shift
+    uint64_t number = 0;                 // no two that prepare() made share one; of parts, 0
     Prepared rows(const at::Tensor& numbers) const;
     Prepared range(int64_t first, int64_t count) const;
   };

@@ -62,7 +62,9 @@ at::Tensor Guess::hidden_chosen(const Running& run, bool guided) const {
   const bool all = !run.numbers.defined();
   if (!guided) {
     return engine.hidden(run.tokens, run.table_rows,
-                         all ? prepared_.range(0, items_) : prepared_.rows(run.numbers),
+                         !all              ? prepared_.rows(run.numbers)
+                         : guidance_.off() ? prepared_
+                                           : prepared_.range(0, items_),
                          run.inside);
   }
   std::vector<int64_t> twice = run.table_rows;

@@ -8,6 +8,7 @@
 
 #include "lib/diffusion/schedule.h"
 #include "lib/random.h"
+#include "lib/runtime/cuda_plugin.h"
 #include "lib/sampling/sampler.h"
 
 namespace vq {
@@ -26,6 +27,7 @@ struct SamplingRun {
   double from;                      // time at the start
   at::Tensor masked = {};           // (B, L) bool on the host: [mask], and not frozen
   std::vector<int64_t> masks = {};  // (B) how many
+  const CudaPlugin* plugin = nullptr;
 
   int64_t rows() const { return x.size(0); }
   int64_t length() const { return x.size(1); }

@@ -8,8 +8,8 @@
 #include <limits>
 
 #include "formats/error.h"
-#include "lib/diffusion/posterior.h"
 #include "lib/runtime/device.h"
+#include "lib/sampling/draw.h"
 #include "lib/sampling/run.h"
 
 namespace vq {
@@ -85,6 +85,15 @@ UniformGrid SamplingRun::noise(Purpose purpose, int step) const {
 }
 
 UniformGrid SamplingRun::noise_there(Purpose purpose, int step) const {
+  if (plugin != nullptr) {
+    const std::vector<int64_t> signed_records(records.begin(), records.end());  // the same 64 bits
+    const at::Tensor record = upload(at::tensor(signed_records, at::kLong), device());
+    const at::Tensor both =
+        plugin->uniforms(options.seed, static_cast<uint32_t>(purpose), static_cast<uint32_t>(step),
+                         record.unsqueeze(1).expand({rows(), length()}).flatten(),
+                         at::arange(length(), x.options()).repeat({rows()}));
+    return {both[0].view_as(x), both[1].view_as(x)};
+  }
   const UniformGrid grid = noise(purpose, step);
   return {upload(grid.first, device()), upload(grid.second, device())};
 }
@@ -106,8 +115,9 @@ Question SamplingRun::about(const at::Tensor& cells, double time) const {
 at::Tensor SamplingRun::draw(const Question& question, const at::Tensor& uniforms) const {
   std::vector<at::Tensor> blocks;
   guess.each_block(question, [&](int64_t first, const Guess::Both& logits) {
-    const at::Tensor p = truncate(logits.normalised().guided(), options.truncation);
-    blocks.push_back(draw_tokens(p, uniforms.narrow(0, first, p.size(0))));
+    const int64_t count = logits.conditioned.size(0);
+    blocks.push_back(
+        draw_guess(logits, options.truncation, uniforms.narrow(0, first, count), plugin));
   });
   return blocks.size() == 1 ? blocks[0] : at::cat(blocks);
 }
@@ -117,9 +127,10 @@ at::Tensor SamplingRun::draw_changes(const Question& question, const Transition&
   const at::Tensor x_t = x.flatten().index_select(0, question.chosen);
   std::vector<at::Tensor> blocks;
   guess.each_block(question, [&](int64_t begin, const Guess::Both& logits) {
-    const at::Tensor p = truncate(logits.normalised().guided(), options.truncation);
-    const auto block = [&](const at::Tensor& all) { return all.narrow(0, begin, p.size(0)); };
-    blocks.push_back(draw_posterior(q, p, block(x_t), block(first), block(second)));
+    const int64_t count = logits.conditioned.size(0);
+    const auto block = [&](const at::Tensor& all) { return all.narrow(0, begin, count); };
+    blocks.push_back(draw_change(logits, options.truncation, q, block(x_t), block(first),
+                                 block(second), plugin));
   });
   return blocks.size() == 1 ? blocks[0] : at::cat(blocks);
 }
@@ -164,6 +175,7 @@ at::Tensor sample(const DiffusionModel& model, const Request& request,
                   frozen,
                   from};
   run.set_masked(start.eq(run.mask()).logical_and(frozen.logical_not()));
+  if (run.x.is_cuda()) run.plugin = cuda_plugin();
   if (from > 0) {
     switch (options.order) {
       case Order::ancestral:

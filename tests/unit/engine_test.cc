@@ -5,53 +5,30 @@
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
-#include <optional>
+#include <memory>
 #include <tuple>
 #include <vector>
 
 #include "lib/diffusion/engine_cpu.h"
 #include "lib/diffusion/engine_device.h"
 #include "lib/runtime/device.h"
+#include "tests/unit/loud_denoiser.h"
 
 namespace vq {
 namespace {
 
-// A denoiser whose every part matters: weights large enough that each layer, the condition and the
-// time change the answer by more than rounding does.
-struct Net {
-  Parameters p{1};
-  DenoiserConfig config;
-  std::optional<Denoiser> denoiser;
-  explicit Net(ConditionKind kind) {
-    config.layers = 3, config.width = 48, config.heads = 3;
-    config.grid_height = 4, config.grid_width = 5;
-    config.codebook_size = 30, config.timesteps = 10, config.condition = kind;
-    config.context_width = kind == ConditionKind::caption ? 24 : 0;
-    config.label_rows = kind == ConditionKind::label ? 5 : 0;
-    denoiser.emplace(p, config);
-    p.set_requires_grad(false);
-    at::manual_seed(1);
-    for (const Parameters::Entry& entry : p.entries())
-      entry.tensor.add_(at::randn_like(entry.tensor), 0.15);
-  }
-  Features features(int64_t rows) const {
-    Features f;
-    if (config.condition == ConditionKind::caption) f.context = at::randn({rows, 7, 24});
-    if (config.condition == ConditionKind::label) f.label = at::arange(rows).remainder(5);
-    return f;
-  }
-};
+using testing::Net;
 
 enum class Kind { cpu_bf16, cpu_int8, device };
 
-class Engine : public testing::TestWithParam<std::tuple<ConditionKind, Kind>> {
+class Engine : public ::testing::TestWithParam<std::tuple<ConditionKind, Kind>> {
  protected:
   const ConditionKind kind = std::get<0>(GetParam());
   const Kind engine_kind = std::get<1>(GetParam());
   const double error = engine_kind == Kind::cpu_int8 ? 0.04 : 0.01;  // of what they round
 
   std::unique_ptr<DenoiserEngine> make(const Net& net) const {
-    if (engine_kind == Kind::device) return std::make_unique<DeviceEngine>(*net.denoiser);
+    if (engine_kind == Kind::device) return std::make_unique<DeviceEngine>(*net.denoiser, nullptr);
     const Precision p = engine_kind == Kind::cpu_int8 ? Precision::int8 : Precision::bf16;
     return std::make_unique<CpuEngine>(*net.denoiser, p, nullptr);
   }
@@ -142,11 +119,11 @@ TEST_P(Engine, IsTheSameOnAnyNumberOfThreads) {
   at::set_num_threads(before);
 }
 
-INSTANTIATE_TEST_SUITE_P(Conditions, Engine,
-                         testing::Combine(testing::Values(ConditionKind::none, ConditionKind::label,
-                                                          ConditionKind::caption),
-                                          testing::Values(Kind::cpu_bf16, Kind::cpu_int8,
-                                                          Kind::device)));
+INSTANTIATE_TEST_SUITE_P(
+    Conditions, Engine,
+    ::testing::Combine(::testing::Values(ConditionKind::none, ConditionKind::label,
+                                         ConditionKind::caption),
+                       ::testing::Values(Kind::cpu_bf16, Kind::cpu_int8, Kind::device)));
 
 }  // namespace
 }  // namespace vq
