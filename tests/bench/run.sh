@@ -65,6 +65,7 @@ if [ -n "$sizes" ]; then
   case " $names " in *" step "* | *" whole "*) ;; *) names="$names step" ;; esac
 fi
 if [ -z "$names$format" ]; then usage >&2; exit 2; fi
+case "${steps:+given} $names " in given*" whole "* | " "*) ;; *) echo "bench: --steps is for whole" >&2; exit 2 ;; esac
 build=$(cd "$build" 2>/dev/null && pwd) || fail "no build tree: sh tests/run.sh --build-only"
 if [ -n "$format" ]; then
   [ -x "$build/tests/token_grid_bench" ] || fail "$build/tests holds no programs: sh tests/run.sh --build-only"
