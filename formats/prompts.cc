@@ -130,7 +130,7 @@ bool PromptReader::next(Prompt& prompt) {
 }
 
 bool PromptReader::ready(double seconds) {
-  if (grids_) return grids_->ready();
+  if (grids_) return grids_->ready(seconds);
   return input_.empty() || input_.front().ready_within(seconds);
 }
 

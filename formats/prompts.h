@@ -42,8 +42,7 @@ class PromptReader {
   PromptReader(std::vector<std::string> paths, FromRecord from_record);
   // False at the end. Throws vq::Error with file and line.
   bool next(Prompt& prompt);
-  // True when next() would not wait for input; after waiting for that so many seconds at most. A
-  // binary token grid comes a block at a time and is not waited for.
+  // True when next() would not wait for input; after waiting for that so many seconds at most.
   bool ready(double seconds = 0);
   std::string where() const;
 

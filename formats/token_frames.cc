@@ -315,13 +315,14 @@ bool FrameReader::resync(Frame& scratch, uint64_t limit) {
   return false;
 }
 
-bool FrameReader::ready() {
+bool FrameReader::ready(std::chrono::steady_clock::time_point until) {
   State& s = *state_;
   while (true) {
     const Shape shape = walk_frame(
         [&s](size_t n) { return s.buffered() >= n ? s.window.data() + s.begin : nullptr; });
     if (shape.result != Result::cut) return true;
-    if (!s.input.ready()) return false;
+    const std::chrono::duration<double> left = until - std::chrono::steady_clock::now();
+    if (!s.input.ready_within(left.count())) return false;
     if (!s.read_more()) return true;
   }
 }

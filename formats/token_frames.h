@@ -5,6 +5,7 @@
 // content, so at most 2 x 8 MiB and a little, whatever the input is.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -75,8 +76,8 @@ class FrameReader {
   // Moves on to the next place where next() gives a data frame or an index, over at most `limit`
   // bytes; false when there is none (all of it is consumed then).
   bool resync(Frame& scratch, uint64_t limit = UINT64_MAX);
-  // True when next() would not wait for input.
-  bool ready();
+  // True when next() would not wait for input; after waiting for that until then at most.
+  bool ready(std::chrono::steady_clock::time_point until = {});
 
  private:
   struct State;

@@ -95,14 +95,15 @@ class TokenReader {
 
   const GridHeader& header();      // of the first stream; reads it when not yet read
   bool next(TokenRecord& record);  // false at the end of the last input
-  bool ready();                    // true when next() would not wait
-  uint64_t records() const;        // handed out so far
-  uint64_t number() const;         // of the last record in all inputs; lost ones count, too
-  uint64_t blocks() const;         // read so far and whole; none in text
-  uint64_t streams() const;        // whose header, or first block, was read; none in text
+  // True when next() would not wait; after waiting for that so many seconds at most.
+  bool ready(double seconds = 0);
+  uint64_t records() const;  // handed out so far
+  uint64_t number() const;   // of the last record in all inputs; lost ones count, too
+  uint64_t blocks() const;   // read so far and whole; none in text
+  uint64_t streams() const;  // whose header, or first block, was read; none in text
   // Of the stream that the last record came from: its `mask` may differ from header()'s.
   const GridHeader& stream() const;
-  std::string where() const;       // "cub.vqt: record 118 (bird_0042)": the last record handed out
+  std::string where() const;  // "cub.vqt: record 118 (bird_0042)": the last record handed out
   const std::vector<Damage>& damage() const;  // in salvage mode: what was skipped
 
   // Refuses a stream made with another codec, naming both; call after header().

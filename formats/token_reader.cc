@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "formats/detect.h"
@@ -113,9 +114,12 @@ bool TokenReader::next(TokenRecord& record) {
   return false;
 }
 
-bool TokenReader::ready() {
+bool TokenReader::ready(double seconds) {
+  using Clock = std::chrono::steady_clock;
+  const auto patience =
+      std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   State& s = *state_;
-  return !s.source || s.source->ready();
+  return !s.source || s.source->ready(Clock::now() + patience);
 }
 
 uint64_t TokenReader::records() const { return state_->records; }

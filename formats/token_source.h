@@ -1,6 +1,7 @@
 // What TokenReader reads from: one input in one of the two spellings.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,7 +36,8 @@ class TokenSource {
   // Reads far enough that the context has a header, or until the input ends.
   virtual void read_header() = 0;
   virtual bool next(TokenRecord& record) = 0;
-  virtual bool ready() = 0;
+  // True when next() would not wait; after waiting for that until then at most.
+  virtual bool ready(std::chrono::steady_clock::time_point until) = 0;
   virtual std::string where() const = 0;  // of the last record: "cub.vqt: record 118 (bird_0042)"
   virtual uint64_t number() const = 0;    // of the last record, lost ones counted
   virtual uint64_t end() const = 0;       // number that a record behind the last one would have

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <utility>
 #include <variant>
 
@@ -58,9 +59,9 @@ class BinarySource : public TokenSource {
     }
   }
 
-  bool ready() override {
+  bool ready(std::chrono::steady_clock::time_point until) override {
     while (unpacker_.left() == 0 && !finished_) {
-      if (!frames_.ready()) return false;
+      if (!frames_.ready(until)) return false;
       advance();
     }
     return true;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <utility>
 
 #include "formats/token_header.h"
@@ -34,7 +35,10 @@ class TextSource : public TokenSource {
     return false;
   }
 
-  bool ready() override { return kept_ || input_.ready(); }
+  bool ready(std::chrono::steady_clock::time_point until) override {
+    const std::chrono::duration<double> left = until - std::chrono::steady_clock::now();
+    return kept_ || input_.ready_within(left.count());
+  }
 
   std::string where() const override {
     return fmt::format("{}: line {} ({})", input_.name(), record_line_, key_);

@@ -41,6 +41,8 @@ class InitGrids {
   const GridHeader& header() { return grids_.header(); }
   // The prompt with the key and the further members of its record.
   bool next(Prompt& prompt, std::vector<int32_t>& tokens);
+  // True when next() would not wait for input; after waiting for that so many seconds at most.
+  bool ready(double seconds) { return grids_.ready(seconds); }
   std::string where() const { return grids_.where(); }
   // True when every grid was complete and no option freed a cell: nothing was done.
   bool idle() const { return idle_; }

@@ -48,8 +48,8 @@ std::vector<vq::cli::Option> rows() {
       {.name = "max-wait", .value = "SECONDS",
        .help = "how long a batch may wait for prompts that fill it", .target = &args.max_wait,
        .min = 0, .max = 86400,
-       .more = "0: what is there is sampled at once. Where prompts come one by one, a little "
-               "patience gives fuller batches."},
+       .more = "0: what is there is sampled at once. Where prompts, or grids of --init, come one "
+               "by one, a little patience gives fuller batches."},
       {.letter = 'd', .name = "device", .value = "DEVICE", .help = "cpu, cuda, cuda:1, ...",
        .target = &args.device},
       {.name = "dtype", .value = "TYPE", .help = "precision of products", .target = &args.dtype,
@@ -88,7 +88,10 @@ std::vector<vq::Prompt> given_prompts() {
 void read_init(vq::InitGrids& grids, vq::SampleBatches& batches) {
   vq::Prompt prompt;
   std::vector<int32_t> start;
-  while (grids.next(prompt, start)) batches.add(prompt, grids.where(), start);
+  while (grids.next(prompt, start)) {
+    batches.add(prompt, grids.where(), start);
+    if (!grids.ready(batches.patience(args.max_wait))) batches.sample_waiting();
+  }
   if (grids.idle()) vq::cli::note("--init: no grid had a [mask], and all are as they were");
 }
 

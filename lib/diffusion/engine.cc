@@ -1,46 +1,13 @@
 #include "lib/diffusion/engine.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
 
-#include <algorithm>
-
-#include "lib/runtime/attention_bf16.h"
+#include "lib/diffusion/engine_cpu.h"
+#include "lib/diffusion/engine_device.h"
 #include "lib/runtime/avx512.h"
-#include "lib/runtime/device.h"
-#include "lib/runtime/parallel.h"
 
 namespace vq {
 namespace {
-
-// About as many rows as a step has; the library chooses the weights' layout by it.
-constexpr int64_t kTypicalRows = 1024;
-
-Linear rows_of(const Linear& layer, int64_t from, int64_t to) {
-  Linear part;
-  part.weight = layer.weight.slice(0, from, to);
-  part.bias = layer.bias.slice(0, from, to);
-  return part;
-}
-
-// (R, 2 D) of AdaLN's own product -> gain and shift.
-at::Tensor gain_and_shift(const at::Tensor& both) {
-  const auto parts = both.chunk(2, -1);
-  return at::cat({parts[0] + 1, parts[1]}, -1);
-}
-
-std::vector<int64_t> to_vector(const at::Tensor& numbers) {
-  const at::Tensor dense = numbers.to(at::kLong).contiguous();
-  const int64_t* data = dense.const_data_ptr<int64_t>();
-  return {data, data + dense.numel()};
-}
-
-std::vector<int64_t> even_rows(int64_t items, int64_t each) {
-  std::vector<int64_t> first(items + 1);
-  for (int64_t b = 0; b <= items; ++b) first[b] = b * each;
-  return first;
-}
 
 template <class Change>
 std::vector<at::Tensor> each(const std::vector<at::Tensor>& all, const Change& change) {
@@ -49,200 +16,34 @@ std::vector<at::Tensor> each(const std::vector<at::Tensor>& all, const Change& c
   return changed;
 }
 
-// Whether every thread has about as many items as the others: at most an eighth of the time is
-// spent waiting for the thread that has one more.
-bool even_shares(int64_t items, int64_t threads) {
-  const int64_t most = (items + threads - 1) / threads;
-  return threads > 1 && 7 * most * threads <= 8 * items;
-}
-
-NormScale halves(const at::Tensor& both, const std::vector<int64_t>& first) {
-  const auto parts = both.chunk(2, -1);
-  return {parts[0].contiguous(), parts[1].contiguous(), first};
-}
-
 }  // namespace
 
-DenoiserEngine::Adaptive::Adaptive(const AdaLayerNorm& norm)
-    : norm(&norm),
-      values(at::empty({norm.table.weight.size(0), norm.linear.weight.size(0)})),
-      known(norm.table.weight.size(0), false) {}
-
-const at::Tensor& DenoiserEngine::Adaptive::with(const std::vector<int64_t>& rows) {
-  for (const int64_t row : rows) {
-    if (known[row]) continue;
-    const at::Tensor number = at::full({1}, row, at::kLong);
-    values[row].copy_(gain_and_shift(norm->vectors(number))[0]);
-    known[row] = true;
-  }
-  return values;
-}
-
 bool DenoiserEngine::serves(const DenoiserConfig& config, at::Device device, Precision precision) {
-  return !config.convolutions && precision != Precision::fp32 && device.is_cpu() &&
-         has_avx512_bf16();
+  if (config.convolutions || precision == Precision::fp32) return false;
+  return device.is_cpu() ? has_avx512_bf16() : precision == Precision::bf16;
 }
 
-DenoiserEngine::DenoiserEngine(const Denoiser& denoiser, Precision precision,
-                               const std::function<void()>& after_layer)
-    : denoiser_(denoiser), heads_(denoiser.config().heads) {
-  const at::NoGradGuard no_grad;
-  const int64_t width = denoiser.config().width;
-  const auto product = [&](const Linear& layer, double factor = 1, double bias_factor = 1) {
-    return Product(layer, kTypicalRows, precision, factor, bias_factor);
-  };
-  for (const Block& block : denoiser.blocks()) {
-    Layer layer;
-    layer.block = &block;
-    layer.norm_self = Adaptive(block.norm_self);
-    if (layers_.size() + 1 < denoiser.blocks().size()) {
-      layer.qkv = product(block.self.qkv);
-    } else {
-      layer.last_query = product(rows_of(block.self.qkv, 0, width));
-      layer.last_key_value = product(rows_of(block.self.qkv, width, 3 * width));
-    }
-    layer.out = product(block.self.out);
-    if (block.condition == ConditionKind::caption) {
-      layer.norm_cross = Adaptive(block.norm_cross);
-      layer.context = Product(block.cross.key_value, kTypicalRows, Precision::bf16);
-      layer.cross_query = product(block.cross.query);
-      layer.cross_out = product(block.cross.out);
-    }
-    layer.mlp_in = product(block.mlp.in, kGelu2Slope, kGelu2Slope);
-    layer.mlp_out = product(block.mlp.out, 1 / kGelu2Slope);
-    layers_.push_back(std::move(layer));
-    if (after_layer) after_layer();
-  }
-  head_ = Product(denoiser.head_layer(), kTypicalRows, Precision::bf16);
+std::unique_ptr<DenoiserEngine> DenoiserEngine::make(const Denoiser& denoiser, at::Device device,
+                                                     Precision precision,
+                                                     const std::function<void()>& weights_read) {
+  if (!serves(denoiser.config(), device, precision)) return nullptr;
+  if (device.is_cpu()) return std::make_unique<CpuEngine>(denoiser, precision, weights_read);
+  return std::make_unique<DeviceEngine>(denoiser, device.is_cuda() ? cuda_plugin() : nullptr);
 }
 
 DenoiserEngine::Prepared DenoiserEngine::Prepared::rows(const at::Tensor& numbers) const {
   const auto pick = [&](const at::Tensor& t) { return t.index_select(0, numbers); };
-  return {each(key_value, pick), each(label_norm, pick)};
+  return {each(key_value, pick), each(label_norm, pick), 0};
 }
 
 DenoiserEngine::Prepared DenoiserEngine::Prepared::range(int64_t first, int64_t count) const {
   const auto part = [&](const at::Tensor& t) { return t.narrow(0, first, count); };
-  return {each(key_value, part), each(label_norm, part)};
+  return {each(key_value, part), each(label_norm, part), 0};
 }
 
-DenoiserEngine::Prepared DenoiserEngine::prepare(const Features& features) const {
-  const at::NoGradGuard no_grad;
-  const AutocastScope whole(at::kCPU, Precision::fp32);
-  Prepared prepared;
-  for (const Layer& layer : layers_) {
-    if (layer.block->condition == ConditionKind::caption)
-      prepared.key_value.push_back(layer.context(features.context.to(at::kBFloat16)));
-    if (layer.block->condition == ConditionKind::label)
-      prepared.label_norm.push_back(
-          gain_and_shift(layer.block->norm_label.vectors(features.label)));
-  }
-  return prepared;
-}
-
-NormScale DenoiserEngine::time_scale(Adaptive& adaptive, const Step& step) const {
-  const at::Tensor& values = adaptive.with(step.table);
-  const bool alike = std::equal(step.table.begin() + 1, step.table.end(), step.table.begin());
-  if (alike) return halves(values.narrow(0, step.table[0], 1), {0, step.x.size(0)});
-  return halves(values.index_select(0, at::tensor(step.table, at::kLong)), step.first);
-}
-
-at::Tensor DenoiserEngine::self(Layer& layer, Step& step, const at::Tensor& delta) const {
-  const int64_t width = step.x.size(1), items = static_cast<int64_t>(step.table.size());
-  const at::Tensor normed = add_norm_bf16(step.x, delta, time_scale(layer.norm_self, step));
-  const at::Tensor qkv = layer.qkv(normed);
-  const at::Tensor by_item = qkv.view({items, -1, 3 * width});
-  return layer.out(attention_bf16(qkv.narrow(1, 0, width), step.first,
-                                  by_item.narrow(2, width, width),
-                                  by_item.narrow(2, 2 * width, width), heads_));
-}
-
-// From here on only the chosen rows go on.
-at::Tensor DenoiserEngine::last_self(Layer& layer, Step& step, const at::Tensor& delta,
-                                     const at::Tensor& chosen) const {
-  const int64_t width = step.x.size(1), items = static_cast<int64_t>(step.table.size());
-  const at::Tensor normed = add_norm_bf16(step.x, delta, time_scale(layer.norm_self, step));
-  const at::Tensor key_value = layer.last_key_value(normed).view({items, -1, 2 * width});
-  const std::vector<int64_t> rows = to_vector(chosen);
-  for (int64_t& first : step.first)
-    first = std::lower_bound(rows.begin(), rows.end(), first) - rows.begin();
-  step.x = step.x.index_select(0, chosen);
-  const at::Tensor query = layer.last_query(normed.index_select(0, chosen));
-  return layer.out(attention_bf16(query, step.first, key_value.narrow(2, 0, width),
-                                  key_value.narrow(2, width, width), heads_));
-}
-
-at::Tensor DenoiserEngine::cross(Layer& layer, size_t number, Step& step, const at::Tensor& delta,
-                                 const Prepared& features) const {
-  const int64_t width = step.x.size(1);
-  const at::Tensor normed = add_norm_bf16(step.x, delta, time_scale(layer.norm_cross, step));
-  const at::Tensor& key_value = features.key_value[number];
-  return layer.cross_out(attention_bf16(layer.cross_query(normed), step.first,
-                                        key_value.narrow(2, 0, width),
-                                        key_value.narrow(2, width, width), heads_));
-}
-
-at::Tensor DenoiserEngine::mlp(const Layer& layer, size_t number, Step& step,
-                               const at::Tensor& delta, const Prepared& features) const {
-  const LayerNorm& norm = layer.block->norm_mlp;
-  const NormScale scale =
-      layer.block->condition == ConditionKind::label
-          ? halves(features.label_norm[number], step.first)
-          : NormScale{norm.weight.unsqueeze(0), norm.bias.unsqueeze(0), {0, step.x.size(0)}};
-  return layer.mlp_out(layer.mlp_in.activated(add_norm_bf16(step.x, delta, scale)));
-}
-
-at::Tensor DenoiserEngine::hidden(const at::Tensor& x_t, const at::Tensor& row,
-                                  const Prepared& features, const at::Tensor& chosen) const {
-  const at::NoGradGuard no_grad;
-  const AutocastScope whole(at::kCPU, Precision::fp32);
-  const std::vector<int64_t> table = to_vector(row);
-  const int64_t items = x_t.size(0), length = x_t.size(1), threads = at::get_num_threads();
-  if (!even_shares(items, threads)) return hidden_of(x_t, table, features, chosen);
-  for (Layer& layer : layers_) {  // what the pieces share is not to be written by them
-    layer.norm_self.with(table);
-    if (layer.block->condition == ConditionKind::caption) layer.norm_cross.with(table);
-  }
-  const std::vector<int64_t> wanted = to_vector(chosen);
-  std::vector<at::Tensor> parts(static_cast<size_t>(threads));
-  side_by_side(threads, [&](int64_t piece) {
-    const int64_t first = items * piece / threads, end = items * (piece + 1) / threads;
-    const auto begin_row = std::lower_bound(wanted.begin(), wanted.end(), first * length);
-    const auto end_row = std::lower_bound(wanted.begin(), wanted.end(), end * length);
-    const at::Tensor rows = chosen.slice(0, begin_row - wanted.begin(), end_row - wanted.begin());
-    at::Tensor& part = parts[static_cast<size_t>(piece)];
-    if (rows.numel() == 0) {
-      part = at::empty({0, denoiser_.config().width});
-      return;
-    }
-    const int64_t count = end - first;
-    part = hidden_of(x_t.narrow(0, first, count), {table.begin() + first, table.begin() + end},
-                     features.range(first, count), rows - first * length);
-  });
-  return at::cat(parts);
-}
-
-at::Tensor DenoiserEngine::hidden_of(const at::Tensor& x_t, const std::vector<int64_t>& table,
-                                     const Prepared& features, const at::Tensor& chosen) const {
-  const at::NoGradGuard no_grad;  // these two hold for one thread
-  const AutocastScope whole(at::kCPU, Precision::fp32);
-  Step step{denoiser_.embedded(x_t).flatten(0, 1), even_rows(x_t.size(0), x_t.size(1)), table};
-  at::Tensor delta;
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    Layer& layer = layers_[i];
-    delta =
-        i + 1 < layers_.size() ? self(layer, step, delta) : last_self(layer, step, delta, chosen);
-    if (layer.block->condition == ConditionKind::caption)
-      delta = cross(layer, i, step, delta, features);
-    delta = mlp(layer, i, step, delta, features);
-  }
-  return step.x + delta;
-}
-
-at::Tensor DenoiserEngine::head(const at::Tensor& hidden_rows) const {
-  const at::NoGradGuard no_grad;
-  const AutocastScope whole(at::kCPU, Precision::fp32);
-  return head_(denoiser_.head_norm()(hidden_rows).to(at::kBFloat16)).to(at::kFloat);
+at::Tensor gain_and_shift(const at::Tensor& scale_and_shift) {
+  const auto parts = scale_and_shift.chunk(2, -1);
+  return at::cat({parts[0] + 1, parts[1]}, -1);
 }
 
 }  // namespace vq

@@ -77,7 +77,7 @@ DiffusionModel::DiffusionModel(DiffusionModelConfig config, Tokenizer tokenizer,
   denoiser_ = std::make_unique<Denoiser>(parameters_, d);
   check_objective(config_.objective);
   // A file has numbers of its own, under any name.
-  if (fill == Fill::initial) schedule_ = std::make_unique<Schedule>(fresh_schedule(config_));
+  if (fill != Fill::none) schedule_ = std::make_unique<Schedule>(fresh_schedule(config_));
 }
 
 std::unique_ptr<DiffusionModel> DiffusionModel::build(const ModelFile& file, const Json& json) {
@@ -114,9 +114,8 @@ at::Device DiffusionModel::device() const { return parameters_.entries().front()
 
 void DiffusionModel::make_engine(Precision precision) {
   engine_.reset();
-  if (DenoiserEngine::serves(config_.denoiser, device(), precision)) {
-    engine_ = std::make_unique<DenoiserEngine>(*denoiser_, precision, forget_file_);
-  } else if (precision == Precision::int8) {
+  engine_ = DenoiserEngine::make(*denoiser_, device(), precision, forget_file_);
+  if (engine_ == nullptr && precision == Precision::int8) {
     throw Error::usage(
         "--dtype",
         "int8 needs a processor with AVX512_BF16, -d cpu, and a model without convolutions");

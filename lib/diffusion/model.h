@@ -60,9 +60,9 @@ class DiffusionModel {
   const std::string& identity() const { return identity_; }  // of the file it was loaded from
   at::Device device() const;
 
-  // Makes sampling fast where it can be (diffusion/engine: bf16 or int8 on a CPU that multiplies
-  // them); its weights are those of this moment. What is sampled then differs by rounding only.
-  // Throws vq::Error (usage) for int8 where there is none.
+  // Makes sampling fast where it can be (diffusion/engine: bf16 on a GPU, bf16 or int8 on a CPU
+  // that multiplies them); its weights are those of this moment. What is sampled then differs by
+  // rounding only. Throws vq::Error (usage) for int8 where there is none.
   void make_engine(Precision precision);
   const DenoiserEngine* engine() const { return engine_.get(); }  // null: there is none
 

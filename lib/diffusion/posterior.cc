@@ -144,12 +144,11 @@ double largest_change(const Transition& q) {
   return std::clamp(1 - std::min(none, all), 0.0, 1.0);
 }
 
-at::Tensor may_change(const Transition& q, const at::Tensor& x_t, int64_t mask,
-                      const at::Tensor& first) {
+at::Tensor may_change(const Transition& q, const at::Tensor& masked, const at::Tensor& first) {
   const double leave = 1 - q.gamma_bar_s / q.gamma_bar_t;
   const at::Tensor of_mask = first < leave;
   const at::Tensor of_token = first < largest_change(q);
-  return at::where(x_t.eq(mask), of_mask, of_token);
+  return at::where(masked, of_mask, of_token);
 }
 
 at::Tensor draw_posterior(const Transition& q, const at::Tensor& p, const at::Tensor& x_t,

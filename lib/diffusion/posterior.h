@@ -30,11 +30,11 @@ double largest_change(const Transition& q);
 // x_s drawn from the above with two uniforms a position, without forming the (N, K+1) table:
 // the first says whether the position changes, the second what to.
 //
-//   may_change(q, x_t, first)   (N) bool: positions that can change; for all others x_s = x_t
+//   may_change(q, masked, first)   (N) bool, of whether they are [mask]: positions that can change;
+//   for all others x_s = x_t. It is known without the network, and without the tokens
 //   draw(q, p, x_t, first, second)   for N such positions; p (N, K) double or float, first and
 //   second (N) double
-at::Tensor may_change(const Transition& q, const at::Tensor& x_t, int64_t mask,
-                      const at::Tensor& first);
+at::Tensor may_change(const Transition& q, const at::Tensor& masked, const at::Tensor& first);
 at::Tensor draw_posterior(const Transition& q, const at::Tensor& p, const at::Tensor& x_t,
                           const at::Tensor& first, const at::Tensor& second);
 

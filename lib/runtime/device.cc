@@ -69,6 +69,12 @@ at::Device open_device(const std::string& name) {
                      "devices are cpu, cuda, cuda:1, ...");
 }
 
+// From memory that is not pinned the driver copies to a buffer of its own before it returns, so the
+// host's tensor may go away.
+at::Tensor upload(const at::Tensor& host, at::Device device) {
+  return host.to(device, host.scalar_type(), /*non_blocking=*/true);
+}
+
 void set_threads(int threads) {
   // LibTorch's own default is MKL's, which takes one thread for two virtual cores.
   if (threads == 0) {

@@ -19,6 +19,9 @@ namespace vq {
 // device.
 at::Device open_device(const std::string& name);
 
+// A tensor of the host on a device, without waiting for what the device has to do before.
+at::Tensor upload(const at::Tensor& host, at::Device device);
+
 // Intra-op threads of LibTorch. 0: what OMP_NUM_THREADS says, or as many as there are cores.
 void set_threads(int threads);
 

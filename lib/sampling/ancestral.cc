@@ -12,23 +12,27 @@
 #include <cmath>
 
 #include "lib/diffusion/posterior.h"
+#include "lib/runtime/device.h"
 #include "lib/sampling/run.h"
 
 namespace vq {
 namespace {
 
 // Guidance of p(x_s | x_t) itself. It moves the chance to leave [mask] too, so nothing can be
-// thinned: `chosen` are all positions that are not frozen.
-at::Tensor draw_guided_posterior(const SamplingRun& run, const Transition& q, double t,
-                                 const at::Tensor& chosen, const at::Tensor& uniforms) {
-  const std::vector<double> times(static_cast<size_t>(run.rows()), t);
-  const Guess::Both guess = run.guess.both(run.x, times, chosen);
-  const at::Tensor x_t = run.x.flatten().index_select(0, chosen);
+// thinned: `cells` are all that are not frozen, and which of them are [mask] after it is to be read
+// back.
+void draw_guided_posterior(SamplingRun& run, const Transition& q, double t, const at::Tensor& cells,
+                           const at::Tensor& uniforms) {
+  const Question question = run.about(cells, t);
+  const Guess::Both guess = run.guess.both(question);
+  const at::Tensor x_t = run.x.flatten().index_select(0, question.chosen);
   at::Tensor log_p = log_posterior(q, guess.conditioned.to(at::kDouble), x_t);
   if (guess.null.defined()) {
     log_p = guide(log_p, log_posterior(q, guess.null.to(at::kDouble), x_t), guess.scale);
   }
-  return draw_tokens(log_p.exp(), uniforms);
+  const at::Tensor u = upload(uniforms.flatten().index_select(0, cells), run.device());
+  run.put(question.chosen, draw_tokens(log_p.exp(), u));
+  run.read_masked();
 }
 
 struct Hop {
@@ -63,25 +67,23 @@ void sample_ancestral(SamplingRun& run) {
   const std::vector<Hop> hops = hops_of(run);
   const Guidance& guidance = run.options.guidance;
   const bool on_posterior = guidance.on_posterior && !guidance.off();
-  const at::Tensor open = run.frozen.flatten().logical_not();
+  const at::Tensor open = run.frozen.logical_not();
   for (size_t i = 0; i < hops.size(); ++i) {
-    const double t = hops[i].shown;
     const Transition q = run.model.schedule().between(hops[i].s, hops[i].t);
     const UniformGrid noise = run.noise(Purpose::sample, static_cast<int>(i));
-    const at::Tensor first = noise.first.flatten(), second = noise.second.flatten();
-    const at::Tensor flat = run.x.flatten();
     const at::Tensor changeable =
-        on_posterior ? open : open.logical_and(may_change(q, flat, run.mask(), first));
-    const at::Tensor chosen = changeable.nonzero().squeeze(1);
-    const auto at_chosen = [&](const at::Tensor& all) { return all.index_select(0, chosen); };
-    if (chosen.numel() > 0 && on_posterior) {
-      run.put(chosen, draw_guided_posterior(run, q, t, chosen, at_chosen(second)));
-    } else if (chosen.numel() > 0) {
-      const at::Tensor x_t = at_chosen(flat), decide = at_chosen(first), token = at_chosen(second);
-      run.put(chosen, run.drawn(t, chosen, [&](int64_t begin, const at::Tensor& p) {
-        const auto block = [&](const at::Tensor& all) { return all.narrow(0, begin, p.size(0)); };
-        return draw_posterior(q, p, block(x_t), block(decide), block(token));
-      }));
+        on_posterior ? open : open.logical_and(may_change(q, run.masked, noise.first));
+    const at::Tensor cells = changeable.flatten().nonzero().squeeze(1);
+    const auto there = [&](const at::Tensor& uniforms) {
+      return upload(uniforms.flatten().index_select(0, cells), run.device());
+    };
+    if (cells.numel() > 0 && on_posterior) {
+      draw_guided_posterior(run, q, hops[i].shown, cells, noise.second);
+    } else if (cells.numel() > 0) {
+      const Question question = run.about(cells, hops[i].shown);
+      run.put(question.chosen,
+              run.draw_changes(question, q, there(noise.first), there(noise.second)));
+      run.set_masked(run.masked.logical_and(changeable.logical_not()));
     }
     run.end_step(static_cast<int>(i));
   }

@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-#include "lib/diffusion/posterior.h"
+#include "lib/runtime/device.h"
 #include "lib/sampling/run.h"
 
 namespace vq {
@@ -30,9 +30,7 @@ double time_of(const Schedule& schedule, double gamma_bar) {
 void sample_first_hitting(SamplingRun& run) {
   const SamplerOptions& options = run.options;
   const Schedule& schedule = run.model.schedule();
-  const at::Tensor masked = run.masked();
-  const at::Tensor counts = masked.sum(1);
-  const int64_t most = counts.max().item<int64_t>();
+  const int64_t most = *std::max_element(run.masks.begin(), run.masks.end());
   int64_t together = options.tokens_per_step;
   if (together == 0 && options.steps > 0) {
     const auto steps = static_cast<int64_t>(run.times().size()) - 1;
@@ -42,7 +40,7 @@ void sample_first_hitting(SamplingRun& run) {
 
   // Uniforms fall in order; what is not masked comes last and is never reached.
   const at::Tensor level =
-      run.noise(Purpose::order, 0).first.masked_fill(masked.logical_not(), -1.0);
+      run.noise(Purpose::order, 0).first.masked_fill(run.masked.logical_not(), -1.0);
   const auto [falling, position] = at::sort(level, /*stable=*/true, 1, /*descending=*/true);
   const at::Tensor first_of_row =
       (at::arange(run.rows(), position.options()) * run.length()).unsqueeze(1);
@@ -50,17 +48,19 @@ void sample_first_hitting(SamplingRun& run) {
   for (int64_t i = 0; i * together < most; ++i) {
     const int64_t begin = i * together, size = std::min(together, run.length() - begin);
     const at::Tensor levels = falling.narrow(1, begin, size);
-    const at::Tensor chosen =
-        (position.narrow(1, begin, size) + first_of_row).masked_select(levels.ge(0));
-    const at::Tensor first = levels.select(1, 0).to(at::kCPU).contiguous();
+    const at::Tensor cells = std::get<0>(
+        (position.narrow(1, begin, size) + first_of_row).masked_select(levels.ge(0)).sort());
+    const at::Tensor first = levels.select(1, 0).contiguous();
     std::vector<double> times;
     for (int64_t b = 0; b < run.rows(); ++b) {
-      const double u = std::max(0.0, first.data_ptr<double>()[b]);
+      const double u = std::max(0.0, first.const_data_ptr<double>()[b]);
       times.push_back(time_of(schedule, u * schedule.gamma_bar(run.from)));
     }
-    const at::Tensor p = truncate(run.guess.log_p(run.x, times, chosen), options.truncation);
     const at::Tensor uniforms = run.noise(Purpose::sample, static_cast<int>(i)).second.flatten();
-    run.put(chosen, draw_tokens(p, uniforms.index_select(0, chosen)));
+    const Question question = run.about(cells, times);
+    run.put(question.chosen,
+            run.draw(question, upload(uniforms.index_select(0, cells), run.device())));
+    run.set_masked(run.masked.flatten().index_fill(0, cells, false).view_as(run.masked));
     run.end_step(static_cast<int>(i));
   }
 }

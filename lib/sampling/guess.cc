@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "formats/error.h"
+#include "lib/runtime/device.h"
 
 namespace vq {
 namespace {
@@ -43,101 +44,146 @@ Guess::Guess(const DiffusionModel& model, const at::Tensor& prepared, const Guid
     prepared_ = model.engine()->prepare(guidance_.off() ? conditioned_ : join(conditioned_, null_));
 }
 
-at::Tensor Guess::hidden(const Asked& asked, bool guided) const {
-  const Features features = rows_of(conditioned_, asked.items);
+at::Tensor Guess::hidden(const Running& run, bool guided) const {
+  const auto of_items = [&](const Features& all) {
+    return run.numbers.defined() ? rows_of(all, run.numbers) : all;
+  };
   const Denoiser& denoiser = model_.denoiser();
-  if (!guided) return denoiser.hidden(asked.tokens, asked.row, features).flatten(0, 1);
+  const at::Tensor row = upload(at::tensor(run.table_rows, at::kLong), run.tokens.device());
+  if (!guided) return denoiser.hidden(run.tokens, row, of_items(conditioned_)).flatten(0, 1);
   return denoiser
-      .hidden(at::cat({asked.tokens, asked.tokens}), at::cat({asked.row, asked.row}),
-              join(features, rows_of(null_, asked.items)))
+      .hidden(at::cat({run.tokens, run.tokens}), at::cat({row, row}),
+              join(of_items(conditioned_), of_items(null_)))
       .flatten(0, 1);
 }
 
-at::Tensor Guess::hidden_chosen(const Asked& asked, bool guided) const {
+at::Tensor Guess::hidden_chosen(const Running& run, bool guided) const {
   const DenoiserEngine& engine = *model_.engine();
-  if (!guided)
-    return engine.hidden(asked.tokens, asked.row, prepared_.rows(asked.items), asked.inside);
-  const at::Tensor both = at::cat({asked.items, asked.items + items_});
-  return engine.hidden(at::cat({asked.tokens, asked.tokens}), at::cat({asked.row, asked.row}),
-                       prepared_.rows(both),
-                       at::cat({asked.inside, asked.inside + asked.tokens.numel()}));
+  const bool all = !run.numbers.defined();
+  if (!guided) {
+    return engine.hidden(run.tokens, run.table_rows,
+                         !all              ? prepared_.rows(run.numbers)
+                         : guidance_.off() ? prepared_
+                                           : prepared_.range(0, items_),
+                         run.inside);
+  }
+  std::vector<int64_t> twice = run.table_rows;
+  twice.insert(twice.end(), run.table_rows.begin(), run.table_rows.end());
+  return engine.hidden(
+      at::cat({run.tokens, run.tokens}), twice,
+      all ? prepared_ : prepared_.rows(at::cat({run.numbers, run.numbers + items_})),
+      at::cat({run.inside, run.inside + run.tokens.numel()}));
 }
 
-Guess::Rows Guess::run(const at::Tensor& x_t, const std::vector<double>& times,
-                       const at::Tensor& chosen) const {
-  const int64_t length = x_t.size(1);
-  const at::Tensor batch_row = at::floor_divide(chosen, length);
-  const auto [running, place] = at::_unique(batch_row, /*sorted=*/true, /*return_inverse=*/true);
-  const at::Tensor tokens = x_t.index_select(0, running);
-  const at::Tensor inside = place * length + chosen.remainder(length);
+Guess::Running Guess::running(const Question& question) const {
+  const int64_t length = question.x_t.size(1);
+  const at::Device device = question.x_t.device();
+  Running run;
+  std::vector<int64_t>
+      skipped;  // of each chosen position: cells of items before it that do not run
+  for (int64_t b = 0; b < items_; ++b) {
+    const int64_t here = question.chosen_of_row[static_cast<size_t>(b)];
+    if (here == 0) continue;
+    const auto place = static_cast<int64_t>(run.items.size());
+    skipped.insert(skipped.end(), static_cast<size_t>(here), (b - place) * length);
+    run.items.push_back(b);
+    run.table_rows.push_back(
+        static_cast<int64_t>(model_.schedule().table_row(question.times[static_cast<size_t>(b)])));
+  }
+  run.tokens = question.x_t, run.inside = question.chosen;
+  if (static_cast<int64_t>(run.items.size()) == items_) return run;
+  run.numbers = upload(at::tensor(run.items, at::kLong), device);
+  run.tokens = question.x_t.index_select(0, run.numbers);
+  run.inside = question.chosen - upload(at::tensor(skipped, at::kLong), device);
+  return run;
+}
 
-  std::vector<int64_t> table(times.size());
-  for (size_t i = 0; i < times.size(); ++i) table[i] = model_.schedule().table_row(times[i]);
-  const at::Tensor row = at::tensor(table, at::kLong).to(x_t.device()).index_select(0, running);
-
-  // Each running row's share of [mask] decides how strong its guidance is.
-  const at::Tensor share =
-      tokens.eq(model_.denoiser().mask()).to(at::kDouble).mean(1).to(at::kCPU).contiguous();
-  std::vector<double> scales;
+// Each running item's share of [mask] decides how strong its guidance is.
+at::Tensor Guess::scales(const Question& question, const Running& run) const {
+  std::vector<double> each;
   bool guided = false;
-  for (int64_t i = 0; i < share.numel(); ++i) {
-    scales.push_back(guidance_.at(share.data_ptr<double>()[i]));
-    guided = guided || scales.back() != 1;
+  for (const int64_t item : run.items) {
+    const double scale = guidance_.at(question.mask_share[static_cast<size_t>(item)]);
+    each.insert(each.end(), static_cast<size_t>(question.chosen_of_row[static_cast<size_t>(item)]),
+                scale);
+    guided = guided || scale != 1;
   }
+  return guided ? upload(at::tensor(each, at::kDouble), question.x_t.device()) : at::Tensor();
+}
 
-  ++calls_;
+Guess::Rows Guess::rows(const Question& question) const {
+  const Running run = running(question);
   Rows rows;
-  const Asked asked{running, tokens, row, inside};
+  rows.scale = scales(question, run);
+  const bool guided = rows.scale.defined();
+  ++calls_;
   if (model_.engine() != nullptr) {
-    rows.hidden = hidden_chosen(asked, guided);
-    rows.conditioned = at::arange(chosen.numel(), chosen.options());
-    if (guided) rows.null = rows.conditioned + chosen.numel();
+    rows.hidden = hidden_chosen(run, guided);
+    rows.conditioned = at::arange(run.inside.numel(), run.inside.options());
+    if (guided) rows.null = rows.conditioned + run.inside.numel();
   } else {
-    rows.hidden = hidden(asked, guided);
-    rows.conditioned = inside;
-    if (guided) rows.null = inside + tokens.numel();
+    rows.hidden = hidden(run, guided);
+    rows.conditioned = run.inside;
+    if (guided) rows.null = run.inside + run.tokens.numel();
   }
-  if (guided) rows.scale = at::tensor(scales, at::kDouble).to(x_t.device()).index_select(0, place);
   return rows;
 }
 
-Guess::Both Guess::heads(const Rows& rows, int64_t first, int64_t count) const {
-  const auto log_p_at = [&](const at::Tensor& numbers) {
+Guess::Both Guess::logits(const Rows& rows, int64_t first, int64_t count) const {
+  const auto logits_at = [&](const at::Tensor& numbers) {
     const at::Tensor hidden = rows.hidden.index_select(0, numbers.narrow(0, first, count));
     const at::Tensor logits =
         model_.engine() != nullptr ? model_.engine()->head(hidden) : model_.denoiser().head(hidden);
-    return at::log_softmax(logits.to(at::kFloat), -1);
+    return logits.to(at::kFloat);
   };
   Both both;
-  both.conditioned = log_p_at(rows.conditioned);
+  both.conditioned = logits_at(rows.conditioned);
   if (!rows.null.defined()) return both;
-  both.null = log_p_at(rows.null);
+  both.null = logits_at(rows.null);
   both.scale = rows.scale.narrow(0, first, count);
   return both;
 }
 
-Guess::Both Guess::both(const at::Tensor& x_t, const std::vector<double>& times,
-                        const at::Tensor& chosen) const {
-  return heads(run(x_t, times, chosen), 0, chosen.numel());
+Guess::Both Guess::Both::normalised() const {
+  return {at::log_softmax(conditioned, -1), null.defined() ? at::log_softmax(null, -1) : null,
+          scale};
 }
 
-void Guess::each_log_p(const at::Tensor& x_t, const std::vector<double>& times,
-                       const at::Tensor& chosen, const Visit& visit) const {
-  constexpr int64_t block = 256;  // 4 MB of single numbers at K = 4096
-  const Rows rows = run(x_t, times, chosen);
-  for (int64_t first = 0; first < chosen.numel(); first += block) {
-    const Both guess = heads(rows, first, std::min(block, chosen.numel() - first));
-    visit(first, guess.null.defined() ? guide(guess.conditioned, guess.null, guess.scale)
-                                      : guess.conditioned);
-  }
+at::Tensor Guess::Both::guided() const {
+  return null.defined() ? guide(conditioned, null, scale) : conditioned;
 }
 
-at::Tensor Guess::log_p(const at::Tensor& x_t, const std::vector<double>& times,
-                        const at::Tensor& chosen) const {
+Guess::Both Guess::both(const Question& question) const {
+  return logits(rows(question), 0, question.chosen.numel()).normalised();
+}
+
+void Guess::each_block(const Question& question, const Visit& visit) const {
+  // On a CPU 4 MB of single numbers at K = 4096; elsewhere fewer, larger calls.
+  const int64_t block = question.x_t.is_cpu() ? 256 : 8192;
+  const Rows all = rows(question);
+  for (int64_t first = 0; first < question.chosen.numel(); first += block)
+    visit(first, logits(all, first, std::min(block, question.chosen.numel() - first)));
+}
+
+at::Tensor Guess::log_p(const Question& question) const {
   std::vector<at::Tensor> blocks;
-  each_log_p(x_t, times, chosen,
-             [&](int64_t, const at::Tensor& log_p) { blocks.push_back(log_p); });
+  each_block(question,
+             [&](int64_t, const Both& logits) { blocks.push_back(logits.normalised().guided()); });
   return blocks.size() == 1 ? blocks[0] : at::cat(blocks);
+}
+
+Question Guess::ask(const at::Tensor& x_t, const std::vector<double>& times,
+                    const at::Tensor& chosen) const {
+  Question question{x_t, times, chosen, {}, {}};
+  const at::Tensor cells = chosen.to(at::kCPU, at::kLong).contiguous();
+  question.chosen_of_row.resize(static_cast<size_t>(x_t.size(0)));
+  for (int64_t i = 0; i < cells.numel(); ++i)
+    ++question.chosen_of_row[static_cast<size_t>(cells.const_data_ptr<int64_t>()[i] / x_t.size(1))];
+  const at::Tensor share =
+      x_t.eq(model_.denoiser().mask()).to(at::kDouble).mean(1).to(at::kCPU).contiguous();
+  const double* const shares = share.const_data_ptr<double>();
+  question.mask_share.assign(shares, shares + share.numel());
+  return question;
 }
 
 }  // namespace vq

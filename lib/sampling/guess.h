@@ -7,7 +7,8 @@
 //   log_p   (N, K) float, rows normalised
 //
 // Rows of the batch where nothing is chosen do not run. Guidance follows each row's share of
-// [mask].
+// [mask]. A question that says how many positions are chosen in each row and what its share of
+// [mask] is reads nothing back from the device.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -28,6 +29,14 @@ enum class Null {
   zero,     // features of zeros: zero-shot, nothing was trained for it
 };
 
+struct Question {
+  at::Tensor x_t;
+  std::vector<double> times;
+  at::Tensor chosen;
+  std::vector<int64_t> chosen_of_row;  // (B) how many of them lie in each row
+  std::vector<double> mask_share;      // (B)
+};
+
 class Guess {
  public:
   // prepared (B, S) as Condition::prepare_* gives it; negative: one more such row (S) that takes
@@ -35,45 +44,50 @@ class Guess {
   Guess(const DiffusionModel& model, const at::Tensor& prepared, const Guidance& guidance,
         Null null, const at::Tensor& negative);
 
-  at::Tensor log_p(const at::Tensor& x_t, const std::vector<double>& times,
-                   const at::Tensor& chosen) const;
-
-  // The same in blocks of chosen positions, one after the other: visit(first, log_p of
-  // chosen[first] and those behind it). The tables of K numbers a position then stay in the
-  // processor's caches, and memory does not grow with the batch.
-  using Visit = std::function<void(int64_t first, const at::Tensor& log_p)>;
-  void each_log_p(const at::Tensor& x_t, const std::vector<double>& times, const at::Tensor& chosen,
-                  const Visit& visit) const;
-
-  // Both guesses as they are, and each chosen position's scale: for guidance of something else than
-  // x_0. `null` is undefined where the guidance is off for all.
+  // Both guesses at (some of) the chosen positions (n, K) and each position's scale (n) double;
+  // `null` is undefined where the guidance is off for all.
   struct Both {
     at::Tensor conditioned, null, scale;
+    Both normalised() const;    // log-probabilities, of logits
+    at::Tensor guided() const;  // one guess, of log-probabilities
   };
-  Both both(const at::Tensor& x_t, const std::vector<double>& times,
-            const at::Tensor& chosen) const;
+
+  // What a question has to say, read from the tensors.
+  Question ask(const at::Tensor& x_t, const std::vector<double>& times,
+               const at::Tensor& chosen) const;
+  at::Tensor log_p(const Question& question) const;
+  // As they are, log-probabilities: for guidance of something else than x_0.
+  Both both(const Question& question) const;
+  // In blocks of chosen positions, one after the other: visit(first, logits of chosen[first] and
+  // those behind it). The tables of K numbers a position then stay in a processor's caches, and
+  // memory does not grow with the batch.
+  using Visit = std::function<void(int64_t first, const Both& logits)>;
+  void each_block(const Question& question, const Visit& visit) const;
 
   int64_t calls() const { return calls_; }  // of the network, two branches being one call
 
  private:
-  // What the network made of a batch: rows for the head, and where the chosen positions lie.
+  // Batch items that run, and which of their positions are asked for.
+  struct Running {
+    std::vector<int64_t> items;       // (R) numbers of batch items
+    at::Tensor numbers;               // (R) the same; undefined: all of them
+    at::Tensor tokens;                // (R, L)
+    std::vector<int64_t> table_rows;  // (R) of the timestep tables
+    at::Tensor inside;                // (N) numbers into the flattened tokens
+  };
+  // What the network made of them: rows for the head, and where the chosen positions lie.
   struct Rows {
     at::Tensor hidden;       // (rows, D) of the conditioned branch, then of the null
     at::Tensor conditioned;  // (N) their numbers
     at::Tensor null;         // (N), undefined where the guidance is off for all
     at::Tensor scale;        // (N) likewise
   };
-  // Batch items that run, and which of their positions are asked for.
-  struct Asked {
-    at::Tensor items;   // (R) numbers of batch items
-    at::Tensor tokens;  // (R, L)
-    at::Tensor row;     // (R) of the timestep tables
-    at::Tensor inside;  // (N) numbers into the flattened tokens
-  };
-  Rows run(const at::Tensor& x_t, const std::vector<double>& times, const at::Tensor& chosen) const;
-  at::Tensor hidden(const Asked& asked, bool guided) const;         // all positions
-  at::Tensor hidden_chosen(const Asked& asked, bool guided) const;  // by the model's engine
-  Both heads(const Rows& rows, int64_t first, int64_t count) const;
+  Running running(const Question& question) const;
+  at::Tensor scales(const Question& question, const Running& run) const;  // undefined: off for all
+  Rows rows(const Question& question) const;
+  at::Tensor hidden(const Running& run, bool guided) const;         // all positions
+  at::Tensor hidden_chosen(const Running& run, bool guided) const;  // by the model's engine
+  Both logits(const Rows& rows, int64_t first, int64_t count) const;
 
   const DiffusionModel& model_;
   Guidance guidance_;

@@ -19,7 +19,11 @@ at::Tensor guide(const at::Tensor& log_conditioned, const at::Tensor& log_null,
   // An impossible guess makes NaN or an infinity of either sign, and nothing else does.
   mixed.nan_to_num_(impossible, impossible, impossible);
   at::Tensor result = at::log_softmax(mixed, -1);
-  const at::Tensor off = w.expand({result.size(0)}).eq(1).nonzero().squeeze(1);
+  // Where it is off, the guess as it is; on a device that would have to be waited for, by way of
+  // all.
+  const at::Tensor as_is = w.expand({result.size(0)}).eq(1);
+  if (!result.is_cpu()) return at::where(as_is.unsqueeze(1), log_conditioned, result);
+  const at::Tensor off = as_is.nonzero().squeeze(1);
   if (off.numel() > 0) result.index_copy_(0, off, log_conditioned.index_select(0, off));
   return result;
 }

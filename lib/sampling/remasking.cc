@@ -15,6 +15,7 @@
 
 #include "formats/error.h"
 #include "lib/diffusion/posterior.h"
+#include "lib/runtime/device.h"
 #include "lib/sampling/run.h"
 
 namespace vq {
@@ -42,32 +43,35 @@ void sample_remasking(SamplingRun& run) {
     const double most = most_back(a_s, a_t);
     const double sigma = options.remask_rule == "cap" ? std::min(options.remask_strength, most)
                                                       : options.remask_strength * most;
-    const at::Tensor masked = run.masked();
-    const at::Tensor tokens = open.logical_and(masked.logical_not());
-    at::Tensor back = at::full_like(belief, sigma);
-    if (by_confidence) {
-      const at::Tensor weight = (-belief).exp().masked_fill(tokens.logical_not(), 0.0);
+    const at::Tensor tokens = open.logical_and(run.masked.logical_not());
+    at::Tensor back = at::full(tokens.sizes(), sigma, at::kDouble);
+    if (by_confidence) {  // the one rule for which the device is asked
+      const at::Tensor weight = (-belief).exp().to(at::kCPU).masked_fill(tokens.logical_not(), 0.0);
       back = weight / weight.sum(1, true).clamp_min(1e-300) * sigma;
     }
     // In the confidence rule a [mask] has no share of sigma.
     const double leave = (a_s - (1 - (by_confidence ? 0 : sigma)) * a_t) / (1 - a_t);
 
     const UniformGrid noise = run.noise(Purpose::sample, static_cast<int>(i));
-    const at::Tensor leaves = masked.logical_and(noise.first.lt(leave));
+    const at::Tensor leaves = run.masked.logical_and(noise.first.lt(leave));
     const at::Tensor returns = tokens.logical_and(noise.first.lt(back));
-    const at::Tensor chosen = leaves.flatten().nonzero().squeeze(1);
-    if (chosen.numel() > 0) {
-      const at::Tensor uniforms = noise.second.flatten().index_select(0, chosen);
-      std::vector<at::Tensor> chances;
-      const at::Tensor drawn = run.drawn(times[i], chosen, [&](int64_t first, const at::Tensor& p) {
-        const at::Tensor tokens = draw_tokens(p, uniforms.narrow(0, first, p.size(0)));
-        chances.push_back(p.gather(1, tokens.unsqueeze(1)).squeeze(1).to(at::kDouble));
-        return tokens;
-      });
-      run.put(chosen, drawn);
-      belief = belief.flatten().index_copy(0, chosen, at::cat(chances)).view_as(belief);
+    const at::Tensor cells = leaves.flatten().nonzero().squeeze(1);
+    if (cells.numel() > 0) {
+      const Question question = run.about(cells, times[i]);
+      const at::Tensor uniforms =
+          upload(noise.second.flatten().index_select(0, cells), run.device());
+      if (by_confidence) {
+        const at::Tensor p = truncate(run.guess.log_p(question), options.truncation);
+        const at::Tensor drawn = draw_tokens(p, uniforms);
+        const at::Tensor chance = p.gather(1, drawn.unsqueeze(1)).squeeze(1).to(at::kDouble);
+        run.put(question.chosen, drawn);
+        belief = belief.flatten().index_copy(0, question.chosen, chance).view_as(belief);
+      } else {
+        run.put(question.chosen, run.draw(question, uniforms));
+      }
     }
-    run.x = run.x.masked_fill(returns, run.mask());
+    run.x = run.x.masked_fill(upload(returns, run.device()), run.mask());
+    run.set_masked(run.masked.logical_and(leaves.logical_not()).logical_or(returns));
     run.end_step(static_cast<int>(i));
   }
 }

@@ -8,6 +8,8 @@
 #include <limits>
 
 #include "formats/error.h"
+#include "lib/runtime/device.h"
+#include "lib/sampling/draw.h"
 #include "lib/sampling/run.h"
 
 namespace vq {
@@ -59,7 +61,15 @@ Order parse_order(const std::string& word) {
   return static_cast<Order>(found - words.begin());
 }
 
-at::Tensor SamplingRun::masked() const { return x.eq(mask()).logical_and(frozen.logical_not()); }
+void SamplingRun::set_masked(const at::Tensor& now) {
+  masked = now;
+  const at::Tensor counts = masked.sum(1).contiguous();
+  masks.assign(counts.const_data_ptr<int64_t>(), counts.const_data_ptr<int64_t>() + rows());
+}
+
+void SamplingRun::read_masked() {
+  set_masked(x.eq(mask()).to(at::kCPU).logical_and(frozen.logical_not()));
+}
 
 std::vector<double> SamplingRun::times() const {
   const int whole = options.steps > 0 ? options.steps : model.schedule().timesteps();
@@ -71,16 +81,56 @@ std::vector<double> SamplingRun::times() const {
 }
 
 UniformGrid SamplingRun::noise(Purpose purpose, int step) const {
-  UniformGrid grid =
-      uniform_grid(options.seed, purpose, records, static_cast<uint32_t>(step), length());
-  return {grid.first.to(x.device()), grid.second.to(x.device())};
+  return uniform_grid(options.seed, purpose, records, static_cast<uint32_t>(step), length());
 }
 
-at::Tensor SamplingRun::drawn(double t, const at::Tensor& chosen, const Draw& draw) const {
-  const std::vector<double> times(static_cast<size_t>(rows()), t);
+UniformGrid SamplingRun::noise_there(Purpose purpose, int step) const {
+  if (plugin != nullptr) {
+    const std::vector<int64_t> signed_records(records.begin(), records.end());  // the same 64 bits
+    const at::Tensor record = upload(at::tensor(signed_records, at::kLong), device());
+    const at::Tensor both =
+        plugin->uniforms(options.seed, static_cast<uint32_t>(purpose), static_cast<uint32_t>(step),
+                         record.unsqueeze(1).expand({rows(), length()}).flatten(),
+                         at::arange(length(), x.options()).repeat({rows()}));
+    return {both[0].view_as(x), both[1].view_as(x)};
+  }
+  const UniformGrid grid = noise(purpose, step);
+  return {upload(grid.first, device()), upload(grid.second, device())};
+}
+
+Question SamplingRun::about(const at::Tensor& cells, const std::vector<double>& times) const {
+  Question question{x, times, upload(cells, device()), std::vector<int64_t>(masks.size()), {}};
+  const int64_t* const numbers = cells.const_data_ptr<int64_t>();
+  for (int64_t i = 0; i < cells.numel(); ++i)
+    ++question.chosen_of_row[static_cast<size_t>(numbers[i] / length())];
+  for (const int64_t count : masks)
+    question.mask_share.push_back(static_cast<double>(count) / static_cast<double>(length()));
+  return question;
+}
+
+Question SamplingRun::about(const at::Tensor& cells, double time) const {
+  return about(cells, std::vector<double>(masks.size(), time));
+}
+
+at::Tensor SamplingRun::draw(const Question& question, const at::Tensor& uniforms) const {
   std::vector<at::Tensor> blocks;
-  guess.each_log_p(x, times, chosen, [&](int64_t first, const at::Tensor& log_p) {
-    blocks.push_back(draw(first, truncate(log_p, options.truncation)));
+  guess.each_block(question, [&](int64_t first, const Guess::Both& logits) {
+    const int64_t count = logits.conditioned.size(0);
+    blocks.push_back(
+        draw_guess(logits, options.truncation, uniforms.narrow(0, first, count), plugin));
+  });
+  return blocks.size() == 1 ? blocks[0] : at::cat(blocks);
+}
+
+at::Tensor SamplingRun::draw_changes(const Question& question, const Transition& q,
+                                     const at::Tensor& first, const at::Tensor& second) const {
+  const at::Tensor x_t = x.flatten().index_select(0, question.chosen);
+  std::vector<at::Tensor> blocks;
+  guess.each_block(question, [&](int64_t begin, const Guess::Both& logits) {
+    const int64_t count = logits.conditioned.size(0);
+    const auto block = [&](const at::Tensor& all) { return all.narrow(0, begin, count); };
+    blocks.push_back(draw_change(logits, options.truncation, q, block(x_t), block(first),
+                                 block(second), plugin));
   });
   return blocks.size() == 1 ? blocks[0] : at::cat(blocks);
 }
@@ -110,21 +160,22 @@ at::Tensor sample(const DiffusionModel& model, const Request& request,
   const auto& sizes = model.config().denoiser;
   const std::vector<int64_t> shape = {static_cast<int64_t>(request.records.size()),
                                       sizes.grid_height * sizes.grid_width};
-  const at::TensorOptions whole = at::TensorOptions(at::kLong).device(model.device());
   const at::Tensor start = request.tokens.defined()
-                               ? request.tokens.to(model.device())
-                               : at::full(shape, model.denoiser().mask(), whole);
-  const at::Tensor frozen = request.frozen.defined() ? request.frozen.to(model.device())
-                                                     : at::zeros(shape, whole.dtype(at::kBool));
+                               ? request.tokens.to(at::kCPU)
+                               : at::full(shape, model.denoiser().mask(), at::kLong);
+  const at::Tensor frozen =
+      request.frozen.defined() ? request.frozen.to(at::kCPU) : at::zeros(shape, at::kBool);
   const double from = request.time < 0 ? model.schedule().timesteps() : request.time;
   SamplingRun run{model,
                   options,
                   request.records,
                   each_step,
                   Guess(model, request.prepared, options.guidance, options.null, request.negative),
-                  start,
+                  upload(start, model.device()),
                   frozen,
                   from};
+  run.set_masked(start.eq(run.mask()).logical_and(frozen.logical_not()));
+  if (run.x.is_cuda()) run.plugin = cuda_plugin();
   if (from > 0) {
     switch (options.order) {
       case Order::ancestral:

@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "lib/diffusion/posterior.h"
+#include "lib/runtime/device.h"
 #include "lib/sampling/halton.h"
 #include "lib/sampling/run.h"
 
@@ -47,125 +49,158 @@ class Plan {
   std::vector<double> shares_;
 };
 
-std::vector<int64_t> counts_of(const at::Tensor& masked) {
-  const at::Tensor counts = masked.sum(1).to(at::kCPU).contiguous();
-  return {counts.data_ptr<int64_t>(), counts.data_ptr<int64_t>() + counts.numel()};
+// Numbers of the cells that hold true in a grid on the device, whose count the host knows.
+at::Tensor cells_of(const at::Tensor& grid, int64_t count) {
+  const at::Tensor flat = grid.flatten();
+  if (flat.is_cpu()) return flat.nonzero().squeeze(1);  // elsewhere it would wait for the device
+  return at::argsort(flat.logical_not().to(at::kByte), /*stable=*/true).narrow(0, 0, count);
 }
 
 class Unmasking {
  public:
-  explicit Unmasking(SamplingRun& run) : run_(run), first_masks_(counts_of(run.masked())) {
+  explicit Unmasking(SamplingRun& run) : run_(run), first_masks_(run.masks) {
     if (run.options.order != Order::halton) return;
     const auto& sizes = run.model.config().denoiser;
     const std::vector<int64_t> cells = halton_order(sizes.grid_height, sizes.grid_width);
     std::vector<double> score(cells.size());
     for (size_t i = 0; i < cells.size(); ++i) score[cells[i]] = -static_cast<double>(i);
-    halton_ = at::tensor(score, at::kDouble).to(run.x.device());
+    halton_ = at::tensor(score, at::kDouble);
   }
 
   void operator()() {
     const Plan plan(run_, first_masks_);
     for (int i = 0; i < plan.steps(); ++i) {
-      std::vector<int64_t> reveal;
-      std::vector<double> noise_left;  // share of the first masks that stay
+      Reveal reveal;
       for (const int64_t masks : first_masks_) {
-        reveal.push_back(plan.left(masks, i) - plan.left(masks, i + 1));
-        noise_left.push_back(static_cast<double>(plan.left(masks, i + 1)) /
-                             static_cast<double>(std::max<int64_t>(1, masks)));
+        const int64_t left = plan.left(masks, i + 1), count = plan.left(masks, i) - left;
+        reveal.count.push_back(count), reveal.all += count;
+        reveal.noise_left.push_back(static_cast<double>(left) /
+                                    static_cast<double>(std::max<int64_t>(1, masks)));
       }
-      const at::Tensor n = at::tensor(reveal, at::kLong).to(run_.x.device());
-      if (n.any().item<bool>()) step(i, n, at::tensor(noise_left, at::kDouble));
+      if (reveal.all > 0) step(i, reveal);
       run_.end_step(i);
     }
   }
 
  private:
-  void step(int i, const at::Tensor& n, const at::Tensor& noise_left) {
-    // Rows with nothing to reveal do not run.
-    const at::Tensor candidates = run_.masked().logical_and(n.gt(0).unsqueeze(1));
-    const at::Tensor uniforms = run_.noise(Purpose::sample, i).second;
-    const at::Tensor order_noise = run_.noise(Purpose::order, i).first;
+  struct Reveal {
+    std::vector<int64_t> count;      // (B) how many become final in each row in this step
+    std::vector<double> noise_left;  // (B) share of the first masks that stay
+    int64_t all = 0;
+  };
+
+  void step(int i, const Reveal& reveal) {
     switch (run_.options.order) {
       case Order::purity:
-        return by_purity(candidates, n, order_noise, uniforms);
+        by_purity(i, reveal);
+        break;
       case Order::confidence:
-        return by_confidence(candidates, n, order_noise, uniforms,
-                             noise_left.to(uniforms.device()));
+        by_confidence(i, reveal);
+        break;
       default:
-        return beforehand(
-            candidates, n,
-            run_.options.order == Order::halton ? halton_.expand_as(order_noise) : order_noise,
-            uniforms);
+        return beforehand(i, reveal);
     }
+    for (size_t b = 0; b < reveal.count.size(); ++b) run_.masks[b] -= reveal.count[b];
   }
 
   std::vector<double> shown_times() const {
     std::vector<double> times;
-    const auto masks = counts_of(run_.x.eq(run_.mask()));
-    for (const int64_t count : masks) {
+    for (const int64_t count : run_.masks) {
       const double share = static_cast<double>(count) / static_cast<double>(run_.length());
       times.push_back(std::max(1, run_.model.schedule().time_of_mask_share(share)));
     }
     return times;
   }
 
-  at::Tensor log_p(const at::Tensor& chosen) const {
-    return run_.guess.log_p(run_.x, shown_times(), chosen);
+  // Which positions is known without the network.
+  void beforehand(int i, const Reveal& reveal) {
+    const at::Tensor n = at::tensor(reveal.count, at::kLong);
+    const at::Tensor score = run_.options.order == Order::halton
+                                 ? halton_.expand_as(run_.masked)
+                                 : run_.noise(Purpose::order, i).first;
+    const at::Tensor picked = highest(score, run_.masked, n);
+    const at::Tensor cells = picked.flatten().nonzero().squeeze(1);
+    const at::Tensor uniforms = run_.noise(Purpose::sample, i).second.flatten();
+    const Question question = run_.about(cells, shown_times());
+    run_.put(question.chosen,
+             run_.draw(question, upload(uniforms.index_select(0, cells), run_.device())));
+    run_.set_masked(run_.masked.logical_and(picked.logical_not()));
   }
 
-  // Which positions is known without the network.
-  void beforehand(const at::Tensor& candidates, const at::Tensor& n, const at::Tensor& score,
-                  const at::Tensor& uniforms) {
-    const at::Tensor chosen = highest(score, candidates, n).flatten().nonzero().squeeze(1);
-    const at::Tensor p = truncate(log_p(chosen), run_.options.truncation);
-    run_.put(chosen, draw_tokens(p, uniforms.flatten().index_select(0, chosen)));
+  // Every [mask] of the rows in which something becomes final: the network decides which. Where
+  // they lie is known to the device alone, how many to the host.
+  struct Candidates {
+    at::Tensor n;      // (B) how many become final
+    at::Tensor grid;   // (B, L) bool
+    at::Tensor cells;  // (N) their numbers
+    Question question;
+    at::Tensor uniforms;     // (B, L) to draw tokens by
+    at::Tensor order_noise;  // (B, L) to choose by
+  };
+  Candidates candidates(int i, const Reveal& reveal) const {
+    Candidates c;
+    c.n = upload(at::tensor(reveal.count, at::kLong), run_.device());
+    const at::Tensor frozen = upload(run_.frozen, run_.device());
+    c.grid = run_.x.eq(run_.mask()).logical_and(frozen.logical_not());
+    c.grid = c.grid.logical_and(c.n.gt(0).unsqueeze(1));
+    std::vector<int64_t> open = run_.masks;
+    for (size_t b = 0; b < open.size(); ++b) open[b] = reveal.count[b] > 0 ? open[b] : 0;
+    c.cells = cells_of(c.grid, std::accumulate(open.begin(), open.end(), int64_t{0}));
+    c.question = run_.about(at::empty({0}, at::kLong), shown_times());
+    c.question.chosen = c.cells, c.question.chosen_of_row = open;
+    c.uniforms = run_.noise_there(Purpose::sample, i).second;
+    c.order_noise = run_.noise_there(Purpose::order, i).first;
+    return c;
   }
 
   // Scores of the candidates, one each, back in the grid.
-  at::Tensor grid_of(const at::Tensor& candidates, const at::Tensor& each) const {
-    return at::zeros(candidates.sizes(), each.options()).masked_scatter(candidates, each);
+  at::Tensor grid_of(const Candidates& c, const at::Tensor& each) const {
+    return at::zeros({c.grid.numel()}, each.options()).index_copy(0, c.cells, each).view_as(c.grid);
   }
 
-  void by_purity(const at::Tensor& candidates, const at::Tensor& n, const at::Tensor& order_noise,
-                 const at::Tensor& uniforms) {
-    const at::Tensor all = candidates.flatten().nonzero().squeeze(1);
-    const at::Tensor log_each = log_p(all).to(at::kDouble);
+  // Which of the candidates were picked, as numbers into `cells`.
+  at::Tensor which_of(const Candidates& c, const at::Tensor& picked, const Reveal& reveal) const {
+    return cells_of(picked.flatten().index_select(0, c.cells), reveal.all);
+  }
+
+  void by_purity(int i, const Reveal& reveal) {
+    const Candidates c = candidates(i, reveal);
+    const at::Tensor log_each = run_.guess.log_p(c.question).to(at::kDouble);
     at::Tensor purity = log_each.amax(1).exp();  // Eq. 8
     // The highest of log weight + Gumbel noise, n times: drawing without replacement by weight. A
     // common factor changes nothing here.
-    const at::Tensor score = grid_of(candidates, purity.log()) + gumbel(order_noise);
-    const at::Tensor picked = highest(score, candidates, n);
+    const at::Tensor score = grid_of(c, purity.log()) + gumbel(c.order_noise);
+    const at::Tensor picked = highest(score, c.grid, c.n);
     if (run_.options.purity_relative) {
-      const at::Tensor most = grid_of(candidates, purity).amax(1, true).expand_as(candidates);
-      purity = purity / most.flatten().index_select(0, all);
+      const at::Tensor most = grid_of(c, purity).amax(1, true).expand_as(c.grid);
+      purity = purity / most.flatten().index_select(0, c.cells);
     }
-    const at::Tensor which = picked.flatten().index_select(0, all).nonzero().squeeze(1);
-    const at::Tensor chosen = all.index_select(0, which);
+    const at::Tensor which = which_of(c, picked, reveal);
+    const at::Tensor chosen = c.cells.index_select(0, which);
     const at::Tensor p = truncate(log_each.index_select(0, which), run_.options.truncation);
     const at::Tensor power = 1 + run_.options.purity_weight * purity.index_select(0, which);
     // Eq. 11; relative to the largest, so that high powers do not vanish.
     const at::Tensor sharp = (p / p.amax(1, true)).pow(power.unsqueeze(1));
-    run_.put(chosen, draw_tokens(sharp, uniforms.flatten().index_select(0, chosen)));
+    run_.put(chosen, draw_tokens(sharp, c.uniforms.flatten().index_select(0, chosen)));
   }
 
-  void by_confidence(const at::Tensor& candidates, const at::Tensor& n,
-                     const at::Tensor& order_noise, const at::Tensor& uniforms,
-                     const at::Tensor& noise_left) {
-    const at::Tensor all = candidates.flatten().nonzero().squeeze(1);
-    const at::Tensor log_each = log_p(all);
+  void by_confidence(int i, const Reveal& reveal) {
+    const Candidates c = candidates(i, reveal);
+    const at::Tensor log_each = run_.guess.log_p(c.question);
     const at::Tensor p = truncate(log_each, run_.options.truncation);
-    const at::Tensor drawn = draw_tokens(p, uniforms.flatten().index_select(0, all));
+    const at::Tensor drawn = draw_tokens(p, c.uniforms.flatten().index_select(0, c.cells));
     const at::Tensor belief = log_each.gather(1, drawn.unsqueeze(1)).squeeze(1).to(at::kDouble);
+    const at::Tensor left = upload(at::tensor(reveal.noise_left, at::kDouble), run_.device());
     const at::Tensor noise =
-        gumbel(order_noise) * (run_.options.confidence_noise * noise_left).unsqueeze(1);
-    const at::Tensor picked = highest(grid_of(candidates, belief) + noise, candidates, n);
-    const at::Tensor which = picked.flatten().index_select(0, all).nonzero().squeeze(1);
-    run_.put(all.index_select(0, which), drawn.index_select(0, which));
+        gumbel(c.order_noise) * (run_.options.confidence_noise * left).unsqueeze(1);
+    const at::Tensor picked = highest(grid_of(c, belief) + noise, c.grid, c.n);
+    const at::Tensor which = which_of(c, picked, reveal);
+    run_.put(c.cells.index_select(0, which), drawn.index_select(0, which));
   }
 
   SamplingRun& run_;
   std::vector<int64_t> first_masks_;
-  at::Tensor halton_;
+  at::Tensor halton_;  // (L)
 };
 
 }  // namespace

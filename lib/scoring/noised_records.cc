@@ -65,13 +65,13 @@ NoisedBatch NoisedRecords::operator()(const std::vector<NoisedRow>& rows) const 
   batch.x_0 = set_.batch(records).to(device);
   batch.x_t = corrupt(model_.schedule(), batch.x_0, times, noise);
   const Features features = model_.condition()(prepared(rows).to(device));
-  const at::Tensor table_row = at::tensor(table_rows, at::kLong).to(device);
   if (const DenoiserEngine* engine = model_.engine()) {
-    const at::Tensor all = at::arange(batch.x_t.numel(), at::kLong);
-    batch.hidden = engine->hidden(batch.x_t, table_row, engine->prepare(features), all)
+    const at::Tensor all = at::arange(batch.x_t.numel(), batch.x_t.options());
+    batch.hidden = engine->hidden(batch.x_t, table_rows, engine->prepare(features), all)
                        .view({batch.x_t.size(0), batch.x_t.size(1), -1});
   } else {
-    batch.hidden = model_.denoiser().hidden(batch.x_t, table_row, features);
+    const at::Tensor rows = at::tensor(table_rows, at::kLong).to(device);
+    batch.hidden = model_.denoiser().hidden(batch.x_t, rows, features);
   }
   return batch;
 }

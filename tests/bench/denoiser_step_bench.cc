@@ -19,6 +19,7 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "lib/diffusion/engine.h"
 #include "lib/diffusion/posterior.h"
@@ -73,19 +74,20 @@ struct Net {
       : denoiser(parameters, c),
         schedule(Schedule::make("linear", kTimesteps, static_cast<int>(c.codebook_size))) {
     parameters.set_requires_grad(false);
-    if (DenoiserEngine::serves(c, at::kCPU, precision))
-      engine = std::make_unique<DenoiserEngine>(denoiser, precision);
+    engine = DenoiserEngine::make(denoiser, at::kCPU, precision);
   }
 
   // Logits at the chosen positions of both branches.
-  at::Tensor logits(const at::Tensor& x_t, const at::Tensor& row, const Features& features,
+  at::Tensor logits(const at::Tensor& x_t, int64_t t, const Features& features,
                     const DenoiserEngine::Prepared& prepared, const at::Tensor& chosen) {
     const auto start = Clock::now();
     at::Tensor out;
     if (engine) {
-      out = engine->head(engine->hidden(x_t, row, prepared, chosen));
+      out =
+          engine->head(engine->hidden(x_t, std::vector<int64_t>(x_t.size(0), t), prepared, chosen));
     } else {
-      const at::Tensor hidden = denoiser.hidden(x_t, row, features).flatten(0, 1);
+      const at::Tensor hidden =
+          denoiser.hidden(x_t, at::full({x_t.size(0)}, t, at::kLong), features).flatten(0, 1);
       out = denoiser.head(hidden.index_select(0, chosen));
     }
     network_ms += 1000 * seconds_since(start);
@@ -108,13 +110,12 @@ void step(Net& net, const Features& features, const DenoiserEngine::Prepared& pr
   const UniformGrid noise = uniform_grid(1, Purpose::sample, records, number, length);
   const at::Tensor first = noise.first.flatten(), second = noise.second.flatten();
   const Transition q = net.schedule.between(t, t + 1);
-  const at::Tensor chosen = may_change(q, x.flatten(), codes, first).nonzero().squeeze(1);
+  const at::Tensor chosen = may_change(q, x.flatten().eq(codes), first).nonzero().squeeze(1);
   const int64_t rows = chosen.numel();
   if (rows > 0) {
     const at::Tensor both = at::cat({x, x});
-    const at::Tensor row = at::full({2 * batch}, t, at::kLong);
     const at::Tensor logits =
-        net.logits(both, row, features, prepared, at::cat({chosen, chosen + x.numel()}));
+        net.logits(both, t, features, prepared, at::cat({chosen, chosen + x.numel()}));
     const at::Tensor scale = at::full({rows}, kGuidance, at::kDouble);
     const at::Tensor guided = guide(at::log_softmax(logits.narrow(0, 0, rows), -1),
                                     at::log_softmax(logits.narrow(0, rows, rows), -1), scale);

@@ -5,6 +5,7 @@ diffusers='diffusers==0.35.2' # later ones may drop VQ-Diffusion, which is depre
 transformers='transformers==4.57.1'
 torch='torch==2.11.0'
 pillow='pillow==13.0.0'
+accelerate='accelerate==1.10.1' # with which from_pretrained is at its best
 venv=$build/bench-venv
 log=$build/bench-setup.log
 python=$venv/bin/python
@@ -51,4 +52,8 @@ if [ "$(cat "$venv/complete" 2>/dev/null)" != "$diffusers $transformers $pillow 
   fi
   step "loads it" peer_python -c 'import diffusers, transformers, torch'
   echo "$diffusers $transformers $pillow $torch $libtorch" >"$venv/complete"
+fi
+
+if ! "$python" -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("accelerate"))'; then
+  step "fetches $accelerate" pip --no-deps "$accelerate" psutil # what else it needs is here, torch perhaps only unpacked
 fi

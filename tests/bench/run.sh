@@ -13,6 +13,8 @@ Runs the benchmarks named, ours and a peer by turns, and prints a table. Peers i
 
   step             a whole sampling step, network included, beside diffusers, for networks of three sizes;
                    with the names of sizes instead, for these
+  whole            whole programs beside diffusers: loading, one picture from prompt to PNG, memory; of three sizes,
+                   or those named besides (large: 12 GB of disk in FOLDER/bench-models, and as much memory)
   sampling         one sampling step outside the network, beside diffusers
   decode           tokens to pictures beside diffusers' VQModel, of the largest released codec's shape
   encode           vq-encode beside a loop of Pillow and PyTorch with the same codec
@@ -22,6 +24,7 @@ Runs the benchmarks named, ours and a peer by turns, and prints a table. Peers i
   --tokens FILE    for format: learned tokens to measure, too; may be given again
 
   --json FILE      also appends a line of JSON per case to FILE
+  --steps N        for whole: steps of a picture
   --threads N      of either side; by default the processors
   --repeats N      of each case; by default what the benchmark says
   --build FOLDER   the build tree (build); the peer goes into FOLDER/bench-venv, from PyPI, at the first run
@@ -34,22 +37,23 @@ fail() {
   exit 1
 }
 
-names= sizes= tokens= format= json= repeats= build=$root/build threads=$(nproc 2>/dev/null || echo 1)
+names= sizes= tokens= format= json= repeats= steps= build=$root/build threads=$(nproc 2>/dev/null || echo 1)
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) usage; exit 0 ;;
-    --json | --threads | --repeats | --build | --tokens)
+    --json | --threads | --repeats | --steps | --build | --tokens)
       if [ $# -lt 2 ]; then echo "bench: $1 needs a value" >&2; exit 2; fi
       case $1 in
         --json) json=$2 ;;
         --threads) threads=$2 ;;
         --repeats) repeats=$2 ;;
+        --steps) steps=$2 ;;
         --tokens) tokens="$tokens $2" ;;
         --build) build=$2 ;;
       esac
       shift 2 ;;
     tiny | base | large) sizes="$sizes $1"; shift ;;
-    *[!a-z_]* | sides) echo "bench: $1: no such option or benchmark; try --help" >&2; exit 2 ;;
+    *[!a-z_]* | sides | whole_peer) echo "bench: $1: no such option or benchmark; try --help" >&2; exit 2 ;;
     format) format=yes; shift ;;
     *)
       if [ ! -e "$here/$1.py" ]; then echo "bench: $1: no such benchmark; try --help" >&2; exit 2; fi
@@ -58,9 +62,10 @@ while [ $# -gt 0 ]; do
   esac
 done
 if [ -n "$sizes" ]; then
-  case " $names " in *" step "*) ;; *) names="$names step" ;; esac
+  case " $names " in *" step "* | *" whole "*) ;; *) names="$names step" ;; esac
 fi
 if [ -z "$names$format" ]; then usage >&2; exit 2; fi
+case "${steps:+given} $names " in given*" whole "* | " "*) ;; *) echo "bench: --steps is for whole" >&2; exit 2 ;; esac
 build=$(cd "$build" 2>/dev/null && pwd) || fail "no build tree: sh tests/run.sh --build-only"
 if [ -n "$format" ]; then
   [ -x "$build/tests/token_grid_bench" ] || fail "$build/tests holds no programs: sh tests/run.sh --build-only"
@@ -88,7 +93,9 @@ esac
 # Threads that wait for work must sleep: the other side is at work meanwhile.
 export OMP_WAIT_POLICY=passive OMP_NUM_THREADS="$threads" TRANSFORMERS_OFFLINE=1 HF_HUB_OFFLINE=1
 for name in $names; do
-  if [ "$name" = step ]; then chosen=$sizes; else chosen=; fi
+  chosen=
+  case $name in step | whole) chosen=$sizes ;; esac
+  if [ "$name" = whole ]; then chosen="${steps:+--steps $steps} $chosen"; fi
   peer_python "$here/$name.py" --programs "$build/tests" --threads "$threads" \
     ${repeats:+--repeats "$repeats"} ${json:+--json "$json"} $chosen || fail "$name failed"
 done

@@ -91,7 +91,7 @@ void step(const Network& network, int64_t block, int from, int stride, uint32_t 
   const at::Tensor first = noise.first.flatten(), second = noise.second.flatten();
   const at::Tensor flat = x.flatten();
   const at::Tensor chosen =
-      open.logical_and(may_change(q, flat, kCodes, first)).nonzero().squeeze(1);
+      open.logical_and(may_change(q, flat.eq(kCodes), first)).nonzero().squeeze(1);
   const int64_t rows = chosen.numel();
   watch.end("choose");
 

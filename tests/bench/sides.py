@@ -8,12 +8,14 @@ import subprocess
 import sys
 
 
-def options(name, repeats, sizes=()):
+def options(name, repeats, sizes=(), steps=None):
     parser = argparse.ArgumentParser(prog=name)
     parser.add_argument("--programs", required=True, help="folder of our programs")
     parser.add_argument("--threads", type=int, default=2, help="of either side")
     parser.add_argument("--repeats", type=int, default=repeats)
     parser.add_argument("--json", help="append one line per case to this file")
+    if steps:
+        parser.add_argument("--steps", type=int, help=steps)
     if sizes:
         parser.add_argument("sizes", nargs="*", default=sizes, metavar="SIZE", help=", ".join(sizes))
     return parser.parse_args()

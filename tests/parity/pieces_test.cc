@@ -144,7 +144,7 @@ TEST_P(Parity, DrawsFollowTheReferencesPosterior) {
     for (uint64_t number = 0; number < repeats; ++number) {
       const UniformGrid noise = uniform_grid(5, Purpose::sample, {number}, c.time, positions);
       const at::Tensor first = noise.first[0], second = noise.second[0];
-      const at::Tensor chosen = may_change(q, c.x_t, k, first).nonzero().squeeze(1);
+      const at::Tensor chosen = may_change(q, c.x_t.eq(k), first).nonzero().squeeze(1);
       const auto at_chosen = [&](const at::Tensor& all) { return all.index_select(0, chosen); };
       const at::Tensor result = c.x_t.index_copy(
           0, chosen,

@@ -5,46 +5,33 @@
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
-#include <optional>
+#include <memory>
 #include <tuple>
 #include <vector>
 
+#include "lib/diffusion/engine_cpu.h"
+#include "lib/diffusion/engine_device.h"
 #include "lib/runtime/device.h"
+#include "tests/unit/loud_denoiser.h"
 
 namespace vq {
 namespace {
 
-// A denoiser whose every part matters: weights large enough that each layer, the condition and the
-// time change the answer by more than rounding does.
-struct Net {
-  Parameters p{1};
-  DenoiserConfig config;
-  std::optional<Denoiser> denoiser;
-  explicit Net(ConditionKind kind) {
-    config.layers = 3, config.width = 48, config.heads = 3;
-    config.grid_height = 4, config.grid_width = 5;
-    config.codebook_size = 30, config.timesteps = 10, config.condition = kind;
-    config.context_width = kind == ConditionKind::caption ? 24 : 0;
-    config.label_rows = kind == ConditionKind::label ? 5 : 0;
-    denoiser.emplace(p, config);
-    p.set_requires_grad(false);
-    at::manual_seed(1);
-    for (const Parameters::Entry& entry : p.entries())
-      entry.tensor.add_(at::randn_like(entry.tensor), 0.15);
-  }
-  Features features(int64_t rows) const {
-    Features f;
-    if (config.condition == ConditionKind::caption) f.context = at::randn({rows, 7, 24});
-    if (config.condition == ConditionKind::label) f.label = at::arange(rows).remainder(5);
-    return f;
-  }
-};
+using testing::Net;
 
-class Engine : public testing::TestWithParam<std::tuple<ConditionKind, Precision>> {
+enum class Kind { cpu_bf16, cpu_int8, device };
+
+class Engine : public ::testing::TestWithParam<std::tuple<ConditionKind, Kind>> {
  protected:
   const ConditionKind kind = std::get<0>(GetParam());
-  const Precision precision = std::get<1>(GetParam());
-  const double error = precision == Precision::bf16 ? 0.01 : 0.04;  // of what they round
+  const Kind engine_kind = std::get<1>(GetParam());
+  const double error = engine_kind == Kind::cpu_int8 ? 0.04 : 0.01;  // of what they round
+
+  std::unique_ptr<DenoiserEngine> make(const Net& net) const {
+    if (engine_kind == Kind::device) return std::make_unique<DeviceEngine>(*net.denoiser, nullptr);
+    const Precision p = engine_kind == Kind::cpu_int8 ? Precision::int8 : Precision::bf16;
+    return std::make_unique<CpuEngine>(*net.denoiser, p, nullptr);
+  }
 };
 
 TEST_P(Engine, IsTheDenoiserAtTheChosenRows) {
@@ -52,19 +39,20 @@ TEST_P(Engine, IsTheDenoiserAtTheChosenRows) {
   const Net net(kind);
   const Features features = net.features(3);
   const at::Tensor x_t = at::randint(31, {3, 20}, at::kLong);
-  const DenoiserEngine engine(*net.denoiser, precision);
-  const DenoiserEngine::Prepared prepared = engine.prepare(features);
+  const auto engine = make(net);
+  const DenoiserEngine::Prepared prepared = engine->prepare(features);
   const std::vector<at::Tensor> choices = {at::arange(60), at::tensor({3, 19, 20, 44, 59}),
                                            at::tensor({7}), at::tensor({20, 21})};
-  for (const at::Tensor& times : {at::tensor({4, 4, 4}), at::tensor({9, 0, 4})}) {
-    const at::Tensor whole = net.denoiser->hidden(x_t, times, features).flatten(0, 1);
+  for (const std::vector<int64_t>& times : {std::vector<int64_t>{4, 4, 4}, {9, 0, 4}}) {
+    const at::Tensor whole =
+        net.denoiser->hidden(x_t, at::tensor(times, at::kLong), features).flatten(0, 1);
     for (const at::Tensor& chosen : choices) {
       const at::Tensor expected = whole.index_select(0, chosen);
-      const at::Tensor got = engine.hidden(x_t, times, prepared, chosen);
+      const at::Tensor got = engine->hidden(x_t, times, prepared, chosen);
       ASSERT_EQ(got.sizes(), expected.sizes());
       EXPECT_LT(((got - expected).norm() / expected.norm()).item<double>(), error);
       const at::Tensor logits = net.denoiser->head(expected);
-      EXPECT_LT(((engine.head(got) - logits).norm() / logits.norm()).item<double>(), 2 * error);
+      EXPECT_LT(((engine->head(got) - logits).norm() / logits.norm()).item<double>(), 2 * error);
     }
   }
 }
@@ -76,10 +64,10 @@ TEST_P(Engine, IsNotTheDenoiserOfAnotherTimeOrCondition) {
   const Net net(kind);
   const Features features = net.features(2);
   const at::Tensor x_t = at::randint(31, {1, 20}, at::kLong).expand({2, 20});
-  const DenoiserEngine engine(*net.denoiser, precision);
-  const DenoiserEngine::Prepared prepared = engine.prepare(features);
-  const at::Tensor here = engine.hidden(x_t, at::tensor({4, 4}), prepared, at::arange(40));
-  const at::Tensor later = engine.hidden(x_t, at::tensor({5, 5}), prepared, at::arange(40));
+  const auto engine = make(net);
+  const DenoiserEngine::Prepared prepared = engine->prepare(features);
+  const at::Tensor here = engine->hidden(x_t, {4, 4}, prepared, at::arange(40));
+  const at::Tensor later = engine->hidden(x_t, {5, 5}, prepared, at::arange(40));
   EXPECT_GT(((here - later).norm() / here.norm()).item<double>(), 0.05);
   const double between =
       ((here.slice(0, 0, 20) - here.slice(0, 20)).norm() / here.norm()).item<double>();
@@ -94,16 +82,17 @@ TEST_P(Engine, ItemDoesNotDependOnTheOthers) {
   const at::NoGradGuard no_grad;
   const Net net(kind);
   const Features features = net.features(4);
-  const at::Tensor x_t = at::randint(31, {4, 20}, at::kLong), times = at::tensor({1, 9, 9, 3});
-  const DenoiserEngine engine(*net.denoiser, precision);
-  const DenoiserEngine::Prepared prepared = engine.prepare(features);
-  const at::Tensor all = engine.hidden(x_t, times, prepared, at::arange(80));
-  const at::Tensor logits = engine.head(all);
+  const at::Tensor x_t = at::randint(31, {4, 20}, at::kLong);
+  const std::vector<int64_t> times = {1, 9, 9, 3};
+  const auto engine = make(net);
+  const DenoiserEngine::Prepared prepared = engine->prepare(features);
+  const at::Tensor all = engine->hidden(x_t, times, prepared, at::arange(80));
+  const at::Tensor logits = engine->head(all);
   for (int64_t b = 0; b < 4; ++b) {
-    const at::Tensor alone = engine.hidden(x_t.slice(0, b, b + 1), times.slice(0, b, b + 1),
-                                           prepared.rows(at::tensor({b})), at::tensor({2, 13}));
+    const at::Tensor alone = engine->hidden(x_t.slice(0, b, b + 1), {times[b]},
+                                            prepared.rows(at::tensor({b})), at::tensor({2, 13}));
     EXPECT_TRUE(alone.equal(all.index_select(0, at::tensor({20 * b + 2, 20 * b + 13})))) << b;
-    EXPECT_TRUE(engine.head(alone.slice(0, 0, 1)).equal(logits.slice(0, 20 * b + 2, 20 * b + 3)));
+    EXPECT_TRUE(engine->head(alone.slice(0, 0, 1)).equal(logits.slice(0, 20 * b + 2, 20 * b + 3)));
   }
 }
 
@@ -116,24 +105,25 @@ TEST_P(Engine, IsTheSameOnAnyNumberOfThreads) {
   const Net net(kind);
   const Features features = net.features(6);
   const at::Tensor x_t = at::randint(31, {6, 20}, at::kLong);
-  const at::Tensor times = at::tensor({1, 9, 9, 3, 0, 9});
+  const std::vector<int64_t> times = {1, 9, 9, 3, 0, 9};
   for (const at::Tensor& chosen :
        {at::arange(120), at::tensor({0, 21, 39, 60, 119}), at::tensor({85})}) {
     std::vector<at::Tensor> results;
     for (const int threads : {1, 2, 3, 4, 5, 6}) {
       at::set_num_threads(threads);
-      const DenoiserEngine engine(*net.denoiser, precision);
-      results.push_back(engine.hidden(x_t, times, engine.prepare(features), chosen));
+      const auto engine = make(net);
+      results.push_back(engine->hidden(x_t, times, engine->prepare(features), chosen));
     }
     for (const at::Tensor& result : results) EXPECT_TRUE(result.equal(results.front()));
   }
   at::set_num_threads(before);
 }
 
-INSTANTIATE_TEST_SUITE_P(Conditions, Engine,
-                         testing::Combine(testing::Values(ConditionKind::none, ConditionKind::label,
-                                                          ConditionKind::caption),
-                                          testing::Values(Precision::bf16, Precision::int8)));
+INSTANTIATE_TEST_SUITE_P(
+    Conditions, Engine,
+    ::testing::Combine(::testing::Values(ConditionKind::none, ConditionKind::label,
+                                         ConditionKind::caption),
+                       ::testing::Values(Kind::cpu_bf16, Kind::cpu_int8, Kind::device)));
 
 }  // namespace
 }  // namespace vq

@@ -46,7 +46,7 @@ TEST(Guess, RowsAreThoseThatWereAskedFor) {
   const auto model = caption_model();
   const at::Tensor conditions = prepared(*model, {"a red ring", "a blue star"});
   const Guess guess(*model, conditions, {}, Null::learned, {});
-  const at::Tensor got = guess.log_p(grids(), {4, 4}, at::tensor({1, 6, 7}, at::kLong));
+  const at::Tensor got = guess.log_p(guess.ask(grids(), {4, 4}, at::tensor({1, 6, 7}, at::kLong)));
   const at::Tensor all = plain(*model, grids(), 3, model->condition()(conditions));
   EXPECT_LT(furthest(got, all.flatten(0, 1).index_select(0, at::tensor({1, 6, 7}, at::kLong))),
             1e-5);
@@ -58,7 +58,7 @@ TEST(Guess, EachRecordHasItsOwnTime) {
   const at::Tensor conditions = prepared(*model, {"a red ring", "a red ring"});
   const at::Tensor same = grids().narrow(0, 0, 1).expand({2, 4});
   const Guess guess(*model, conditions, {}, Null::learned, {});
-  const at::Tensor got = guess.log_p(same, {1, 10}, at::tensor({0, 4}, at::kLong));
+  const at::Tensor got = guess.log_p(guess.ask(same, {1, 10}, at::tensor({0, 4}, at::kLong)));
   EXPECT_GT(furthest(got[0], got[1]), 1e-3);
   EXPECT_LT(furthest(got[1], plain(*model, same, 9, model->condition()(conditions))[1][0]), 1e-5);
 }
@@ -70,7 +70,8 @@ TEST(Guess, BothBranchesAreThoseOfTheNetwork) {
   guidance.scale = 3;
   const at::Tensor chosen = at::arange(8);
   const auto null_branch = [&](Null null, const at::Tensor& negative) {
-    return Guess(*model, conditions, guidance, null, negative).both(grids(), {4, 4}, chosen).null;
+    const Guess guess(*model, conditions, guidance, null, negative);
+    return guess.both(guess.ask(grids(), {4, 4}, chosen)).null;
   };
   const Condition& condition = model->condition();
   const auto expect = [&](const at::Tensor& got, const Features& features) {
@@ -83,9 +84,9 @@ TEST(Guess, BothBranchesAreThoseOfTheNetwork) {
          condition(prepared(*model, {"a green ring", "a green ring"})));
 
   const Guess guess(*model, conditions, guidance, Null::learned, {});
-  const Guess::Both both = guess.both(grids(), {4, 4}, chosen);
+  const Guess::Both both = guess.both(guess.ask(grids(), {4, 4}, chosen));
   expect(both.conditioned, condition(conditions));
-  EXPECT_TRUE(at::equal(guess.log_p(grids(), {4, 4}, chosen),
+  EXPECT_TRUE(at::equal(guess.log_p(guess.ask(grids(), {4, 4}, chosen)),
                         guide(both.conditioned, both.null, both.scale)));
 }
 
@@ -111,10 +112,10 @@ TEST(Guess, TheEngineGuessesTheSame) {
     const Guess exact(*model, conditions, how, Null::learned, {});
     const Guess guess(*fast, conditions, how, Null::learned, {});
     for (const at::Tensor& chosen : {at::tensor({0, 1, 8, 11}), at::arange(12), at::tensor({5})}) {
-      const at::Tensor expected = exact.log_p(x, {4, 4, 9}, chosen);
-      const double error = furthest(guess.log_p(x, {4, 4, 9}, chosen), expected);
+      const at::Tensor expected = exact.log_p(exact.ask(x, {4, 4, 9}, chosen));
+      const double error = furthest(guess.log_p(guess.ask(x, {4, 4, 9}, chosen)), expected);
       EXPECT_LT(error, 0.1);
-      EXPECT_GT(furthest(exact.log_p(x, {10, 10, 1}, chosen), expected), 4 * error);
+      EXPECT_GT(furthest(exact.log_p(exact.ask(x, {10, 10, 1}, chosen)), expected), 4 * error);
     }
   }
 }
@@ -125,10 +126,10 @@ TEST(Guess, NoBranchRunsThatIsNotNeeded) {
   Guidance guidance;
   guidance.scale = 3, guidance.high = 0.5;  // grids() are three quarters [mask]
   const Guess guess(*model, conditions, guidance, Null::learned, {});
-  EXPECT_FALSE(guess.both(grids(), {4, 4}, at::arange(8)).null.defined());
+  EXPECT_FALSE(guess.both(guess.ask(grids(), {4, 4}, at::arange(8))).null.defined());
   guidance.high = 0.8;
   const Guess on(*model, conditions, guidance, Null::learned, {});
-  EXPECT_TRUE(on.both(grids(), {4, 4}, at::arange(8)).null.defined());
+  EXPECT_TRUE(on.both(on.ask(grids(), {4, 4}, at::arange(8))).null.defined());
 }
 
 TEST(Guess, ClassesHaveALearnedNullOnly) {

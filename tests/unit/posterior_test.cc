@@ -149,7 +149,7 @@ TEST(Posterior, DrawsFollowTheTable) {
             11, Purpose::sample, {static_cast<uint64_t>(s * 100 + t * 10 + x_t)}, 0, draws);
         const at::Tensor first = noise.first[0], second = noise.second[0];
         const at::Tensor x = at::full({draws}, x_t, at::kLong);
-        const at::Tensor chosen = may_change(q, x, k, first).nonzero().squeeze(1);
+        const at::Tensor chosen = may_change(q, x.eq(k), first).nonzero().squeeze(1);
         at::Tensor result = x.clone();
         if (chosen.numel() > 0) {
           const at::Tensor p = row(guess).expand({chosen.numel(), k});

@@ -2,8 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <functional>
+#include <thread>
+
 #include "formats/error.h"
 #include "formats/token_grid.h"
+#include "tests/unit/pipe.h"
 #include "tests/unit/temp_folder.h"
 
 namespace vq {
@@ -51,6 +56,51 @@ TEST(Prompts, ATokenGridInEitherSpellingIsItsCaptionsAndKeys) {
                 std::string::npos)
           << e.where();
     }
+  }
+}
+
+double seconds_of(const std::function<void()>& action) {
+  const auto begin = std::chrono::steady_clock::now();
+  action();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+// Lines of text and grids in either spelling alike: who writes lets each record out at once.
+TEST(Prompts, WaitsSoLongForWhatComesThroughAPipe) {
+  for (const Spelling spelling : {Spelling::binary, Spelling::text}) {
+    Pipe pipe;
+    GridHeader header;
+    header.height = header.width = 1, header.codebook_size = 2;
+    TokenWriter writer(Output::open(pipe.name(1), true), header, {.spelling = spelling});
+    const auto write = [&](const std::string& key) {
+      writer.write({key, {1}, Json{{"caption", "of " + key}}});
+      writer.flush();
+    };
+    write("a");
+    PromptReader reader({pipe.name(0)}, caption_of_record);
+    pipe.end();
+    Prompt p;
+    ASSERT_TRUE(reader.next(p));
+    EXPECT_EQ(p.text, "of a");
+    EXPECT_FALSE(reader.ready());
+    EXPECT_GE(seconds_of([&] { EXPECT_FALSE(reader.ready(0.05)); }), 0.05);
+    const auto late = [&](auto what) {
+      bool ready = false;
+      std::thread other([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        what();
+      });
+      const double waited = seconds_of([&] { ready = reader.ready(60); });
+      other.join();
+      EXPECT_TRUE(ready);
+      EXPECT_LT(waited, 30) << "waits no longer than it must";
+    };
+    late([&] { write("b"); });
+    ASSERT_TRUE(reader.next(p));
+    EXPECT_EQ(p.text, "of b");
+    EXPECT_FALSE(reader.ready());
+    late([&] { writer.close(); });
+    EXPECT_FALSE(reader.next(p));
   }
 }
 

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <random>
 
 #include "formats/token_header.h"
 #include "tests/golden/token_grid_parts.h"
+#include "tests/unit/pipe.h"
 #include "tests/unit/temp_folder.h"
 
 namespace vq {
@@ -44,6 +46,31 @@ TEST(TokenFrames, CompressAndRead) {
   EXPECT_NE(error_of([] { FrameCompressor(0); }), "no error");
   EXPECT_NE(error_of([] { FrameCompressor(20); }), "no error");
   EXPECT_NE(error_of([] { FrameCompressor(1).compress(Bytes(kMaxFrameContent + 1)); }), "no error");
+}
+
+// A part of a frame is none, however often more of it comes.
+TEST(TokenFrames, WaitsForAWholeFrameAndNoLonger) {
+  using Clock = std::chrono::steady_clock;
+  const std::string bytes = golden::frame("content");
+  Pipe pipe;
+  FrameReader reader(Input::open(pipe.name(0)));
+  const auto wait = [&](int milliseconds) {
+    return reader.ready(Clock::now() + std::chrono::milliseconds(milliseconds));
+  };
+  EXPECT_FALSE(reader.ready());
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    ASSERT_EQ(::write(pipe.ends[1], &bytes[i], 1), 1);
+    const auto asked = Clock::now();
+    const bool whole = i + 1 == bytes.size();
+    ASSERT_EQ(wait(5), whole) << i;
+    EXPECT_TRUE(whole || Clock::now() - asked >= std::chrono::milliseconds(5)) << i;
+  }
+  Frame frame;
+  EXPECT_EQ(reader.next(frame), Result::frame);
+  EXPECT_FALSE(wait(5));
+  pipe.end();
+  EXPECT_TRUE(wait(60000));
+  EXPECT_EQ(reader.next(frame), Result::end);
 }
 
 // The limit is of the whole frame, its checksum included.

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "formats/token_frames.h"
+#include "tests/unit/pipe.h"
 #include "tests/unit/temp_folder.h"
 #include "tests/unit/token_records.h"
 
@@ -157,16 +158,6 @@ TEST(TokenGrid, AFileDoesNotDependOnTime) {
   writer.close();
   EXPECT_EQ(read_file(folder / "a"), written(kHeader, records));
 }
-
-// A pipe, and a name for each of its ends.
-struct Pipe {
-  int ends[2];
-  Pipe() { EXPECT_EQ(::pipe(ends), 0); }
-  ~Pipe() {
-    for (const int end : ends) ::close(end);
-  }
-  std::string name(int end) const { return "/dev/fd/" + std::to_string(ends[end]); }
-};
 
 TEST(TokenGrid, ARecordGoesOnBeforeItsBlockIsFull) {
   Pipe pipe;

@@ -1,0 +1,73 @@
+// The engine of a CPU with AVX512_BF16, in bf16 or int8: weights packed for oneDNN, attention and
+// norms in kernels of our own (runtime/attention_bf16, runtime/norm_bf16); the last layer's queries
+// and MLP, and the head, for the chosen rows only.
+//
+// In int8 the layers' products are of 8-bit integers; attention, the caption's keys and values and
+// the head are not.
+//
+// Batch items are shared out among the threads, each of which computes its own by itself, where
+// that gives each about as many. Otherwise the threads share every product.
+//
+// Law: a batch item does not depend on the number of threads either.              (engine_test.cc)
+#pragma once
+
+#include "lib/diffusion/engine.h"
+#include "lib/runtime/norm_bf16.h"
+#include "lib/runtime/product.h"
+
+namespace vq {
+
+class CpuEngine : public DenoiserEngine {
+ public:
+  CpuEngine(const Denoiser& denoiser, Precision precision,
+            const std::function<void()>& weights_read);
+  Prepared prepare(const Features& features) const override;
+  at::Tensor hidden(const at::Tensor& x_t, const std::vector<int64_t>& table_rows,
+                    const Prepared& features, const at::Tensor& chosen) const override;
+  at::Tensor head(const at::Tensor& hidden_rows) const override;
+
+ private:
+  // AdaLN vectors (gain, shift) of table rows, computed when they are first asked for.
+  struct Adaptive {
+    const AdaLayerNorm* norm = nullptr;
+    at::Tensor values;        // (rows, 2 D)
+    std::vector<bool> known;  // (rows)
+    Adaptive() = default;
+    explicit Adaptive(const AdaLayerNorm& norm);
+    bool learn(const std::vector<int64_t>& rows);  // whether any was new
+  };
+  struct Layer {
+    Adaptive norm_self, norm_cross;
+    const Block* block;
+    Product qkv, out, cross_query, cross_out, mlp_in, mlp_out;
+    Product last_query, last_key_value;  // of the last layer, instead of qkv
+    Product context;                     // caption -> keys and values
+  };
+  // Rows of x by batch item, and what belongs to each item.
+  struct Step {
+    at::Tensor x;                // (rows, D) fp32
+    std::vector<int64_t> first;  // (B + 1) each item's rows
+    std::vector<int64_t> table;  // (B)
+  };
+
+  at::Tensor hidden_of(const at::Tensor& x_t, const std::vector<int64_t>& table,
+                       const Prepared& features, const at::Tensor& chosen) const;
+  NormScale time_scale(const Adaptive& adaptive, const Step& step) const;
+  at::Tensor mlp(const Layer& layer, size_t number, Step& step, const at::Tensor& delta,
+                 const Prepared& features) const;
+  at::Tensor cross(const Layer& layer, size_t number, Step& step, const at::Tensor& delta,
+                   const Prepared& features) const;
+  at::Tensor self(const Layer& layer, Step& step, const at::Tensor& delta) const;
+  at::Tensor last_self(const Layer& layer, Step& step, const at::Tensor& delta,
+                       const at::Tensor& chosen) const;
+
+  void learn_times(const std::vector<int64_t>& table_rows) const;
+
+  const Denoiser& denoiser_;
+  std::function<void()> weights_read_;
+  int64_t heads_;
+  mutable std::vector<Layer> layers_;  // mutable: the AdaLN vectors known so far
+  Product head_;
+};
+
+}  // namespace vq
