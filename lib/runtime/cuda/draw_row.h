@@ -58,7 +58,7 @@ class RowDrawer {
     read(from);
     double mass = exponentials();
     if (rules_.top_k < k() || rules_.top_p < 1) mass = truncate(mass);
-    all_.sync();  // from here on each thread reads what others wrote
+    // The last sum was a meeting: from here on each thread may read what others wrote.
     if (!rules_.posterior) {
       invert(from.second, result, [&](int32_t j) { return double{row_[j]}; });
     } else if (masked) {
