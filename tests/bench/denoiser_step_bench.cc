@@ -1,8 +1,8 @@
 // One whole sampling step of the ancestral order, network included, with random weights of the
 // released models' shape: captions of 77 x 512 features, guidance, top-p.
 //
-//   denoiser_step_bench THREADS SIZE DTYPE    SIZE tiny, base or large; DTYPE fp32, bf16, int8 or
-//   auto
+//   denoiser_step_bench THREADS SIZE DTYPE [DEVICE]    SIZE tiny, base or large; DTYPE fp32, bf16,
+//   int8 or auto; DEVICE as --device takes it
 //
 // Reads lines "BATCH T", answers each with a line of JSON: milliseconds of the step and of the
 // network in it, and the process's largest memory so far. T counts from 0 as the released code
@@ -25,8 +25,7 @@
 #include "lib/diffusion/posterior.h"
 #include "lib/random.h"
 #include "lib/runtime/device.h"
-#include "lib/sampling/guidance.h"
-#include "lib/sampling/truncation.h"
+#include "lib/sampling/draw.h"
 
 namespace {
 
@@ -70,11 +69,15 @@ struct Net {
   std::unique_ptr<DenoiserEngine> engine;
   double network_ms = 0;
 
-  Net(const DenoiserConfig& c, Precision precision)
+  at::Device device;
+
+  Net(const DenoiserConfig& c, Precision precision, at::Device device)
       : denoiser(parameters, c),
-        schedule(Schedule::make("linear", kTimesteps, static_cast<int>(c.codebook_size))) {
+        schedule(Schedule::make("linear", kTimesteps, static_cast<int>(c.codebook_size))),
+        device(device) {
     parameters.set_requires_grad(false);
-    engine = DenoiserEngine::make(denoiser, at::kCPU, precision);
+    parameters.to(device, at::kFloat);
+    engine = DenoiserEngine::make(denoiser, device, precision);
   }
 
   // Logits at the chosen positions of both branches.
@@ -87,7 +90,7 @@ struct Net {
           engine->head(engine->hidden(x_t, std::vector<int64_t>(x_t.size(0), t), prepared, chosen));
     } else {
       const at::Tensor hidden =
-          denoiser.hidden(x_t, at::full({x_t.size(0)}, t, at::kLong), features).flatten(0, 1);
+          denoiser.hidden(x_t, at::full({x_t.size(0)}, t, x_t.options()), features).flatten(0, 1);
       out = denoiser.head(hidden.index_select(0, chosen));
     }
     network_ms += 1000 * seconds_since(start);
@@ -101,28 +104,33 @@ void step(Net& net, const Features& features, const DenoiserEngine::Prepared& pr
   const DenoiserConfig& c = net.denoiser.config();
   const int64_t codes = c.codebook_size, length = c.grid_height * c.grid_width;
   const at::Tensor masked = at::rand({batch, length}) < net.schedule.gamma_bar(t + 1);
-  at::Tensor x = at::randint(codes, {batch, length}, at::kLong).masked_fill(masked, codes);
+  const at::Tensor x = at::randint(codes, {batch, length}, at::kLong).masked_fill(masked, codes);
   std::vector<uint64_t> records(static_cast<size_t>(batch));
   for (size_t i = 0; i < records.size(); ++i) records[i] = i;
 
+  const at::Tensor before = upload(x, net.device);
+  before.cpu();
   const auto start = Clock::now();
   net.network_ms = 0;
   const UniformGrid noise = uniform_grid(1, Purpose::sample, records, number, length);
   const at::Tensor first = noise.first.flatten(), second = noise.second.flatten();
   const Transition q = net.schedule.between(t, t + 1);
-  const at::Tensor chosen = may_change(q, x.flatten().eq(codes), first).nonzero().squeeze(1);
-  const int64_t rows = chosen.numel();
+  const at::Tensor cells = may_change(q, masked.flatten(), first).nonzero().squeeze(1);
+  const int64_t rows = cells.numel();
   if (rows > 0) {
-    const at::Tensor both = at::cat({x, x});
+    const auto there = [&](const at::Tensor& uniforms) {
+      return upload(uniforms.index_select(0, cells), net.device);
+    };
+    const at::Tensor chosen = upload(cells, net.device), both = at::cat({before, before});
     const at::Tensor logits =
         net.logits(both, t, features, prepared, at::cat({chosen, chosen + x.numel()}));
-    const at::Tensor scale = at::full({rows}, kGuidance, at::kDouble);
-    const at::Tensor guided = guide(at::log_softmax(logits.narrow(0, 0, rows), -1),
-                                    at::log_softmax(logits.narrow(0, rows, rows), -1), scale);
+    Guess::Both guess;
+    guess.conditioned = logits.narrow(0, 0, rows), guess.null = logits.narrow(0, rows, rows);
+    guess.scale = upload(at::full({rows}, kGuidance, at::kDouble), net.device);
     const at::Tensor drawn =
-        draw_posterior(q, truncate(guided, kTruncation), x.flatten().index_select(0, chosen),
-                       first.index_select(0, chosen), second.index_select(0, chosen));
-    x = x.flatten().index_copy(0, chosen, drawn).view_as(x);
+        draw_change(guess, kTruncation, q, before.flatten().index_select(0, chosen), there(first),
+                    there(second), net.device.is_cuda() ? cuda_plugin() : nullptr);
+    before.flatten().index_copy(0, chosen, drawn).view_as(x).cpu();
   }
   std::printf(
       "{\"t\": %d, \"batch\": %lld, \"chosen\": %lld, \"ms\": %.3f, \"network_ms\": %.3f, "
@@ -132,21 +140,21 @@ void step(Net& net, const Features& features, const DenoiserEngine::Prepared& pr
   std::fflush(stdout);
 }
 
-void serve(const std::string& size, Precision precision) {
+void serve(const std::string& size, Precision precision, at::Device device) {
   const auto start = Clock::now();
-  Net net(config_of(size), precision);
+  Net net(config_of(size), precision, device);
   std::printf("{\"weights\": %lld, \"ready_seconds\": %.2f, \"engine\": %s}\n",
               static_cast<long long>(net.parameters.count()), seconds_since(start),
               net.engine ? "true" : "false");
   std::fflush(stdout);
-  const AutocastScope autocast(at::kCPU, precision);
+  const AutocastScope autocast(device, precision);
   long long batch = 0;
   int t = 0;
   Features features;
   DenoiserEngine::Prepared prepared;
   for (uint32_t number = 0; std::scanf("%lld %d", &batch, &t) == 2; ++number) {
     if (!features.context.defined() || features.context.size(0) != 2 * batch) {
-      features.context = at::randn({2 * batch, kTexts, kText});
+      features.context = at::randn({2 * batch, kTexts, kText}).to(device);
       if (net.engine) prepared = net.engine->prepare(features);
     }
     step(net, features, prepared, batch, t, number);
@@ -157,11 +165,12 @@ void serve(const std::string& size, Precision precision) {
 
 int main(int argc, char** argv) {
   try {
-    if (argc != 4) throw std::runtime_error("wants THREADS SIZE DTYPE");
+    if (argc < 4) throw std::runtime_error("wants THREADS SIZE DTYPE [DEVICE]");
+    const at::Device device = open_device(argc > 4 ? argv[4] : "cpu");
     at::set_num_threads(std::max(1, std::atoi(argv[1])));
     const at::NoGradGuard no_grad;
     at::manual_seed(1);
-    serve(argv[2], choose_precision(argv[3], at::kCPU));
+    serve(argv[2], choose_precision(argv[3], device), device);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "denoiser_step_bench: %s\n", e.what());
     return 1;

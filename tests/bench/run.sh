@@ -25,6 +25,7 @@ Runs the benchmarks named, ours and a peer by turns, and prints a table. Peers i
 
   --json FILE      also appends a line of JSON per case to FILE
   --steps N        for whole: steps of a picture
+  --device DEVICE  for step: cpu or cuda, of both sides (cpu)
   --threads N      of either side; by default the processors
   --repeats N      of each case; by default what the benchmark says
   --build FOLDER   the build tree (build); the peer goes into FOLDER/bench-venv, from PyPI, at the first run
@@ -37,17 +38,18 @@ fail() {
   exit 1
 }
 
-names= sizes= tokens= format= json= repeats= steps= build=$root/build threads=$(nproc 2>/dev/null || echo 1)
+names= sizes= tokens= format= json= repeats= steps= device= build=$root/build threads=$(nproc 2>/dev/null || echo 1)
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) usage; exit 0 ;;
-    --json | --threads | --repeats | --steps | --build | --tokens)
+    --json | --threads | --repeats | --steps | --device | --build | --tokens)
       if [ $# -lt 2 ]; then echo "bench: $1 needs a value" >&2; exit 2; fi
       case $1 in
         --json) json=$2 ;;
         --threads) threads=$2 ;;
         --repeats) repeats=$2 ;;
         --steps) steps=$2 ;;
+        --device) device=$2 ;;
         --tokens) tokens="$tokens $2" ;;
         --build) build=$2 ;;
       esac
@@ -66,6 +68,7 @@ if [ -n "$sizes" ]; then
 fi
 if [ -z "$names$format" ]; then usage >&2; exit 2; fi
 case "${steps:+given} $names " in given*" whole "* | " "*) ;; *) echo "bench: --steps is for whole" >&2; exit 2 ;; esac
+case "${device:+given} $names " in given*" step "* | " "*) ;; *) echo "bench: --device is for step" >&2; exit 2 ;; esac
 build=$(cd "$build" 2>/dev/null && pwd) || fail "no build tree: sh tests/run.sh --build-only"
 if [ -n "$format" ]; then
   [ -x "$build/tests/token_grid_bench" ] || fail "$build/tests holds no programs: sh tests/run.sh --build-only"
@@ -96,6 +99,7 @@ for name in $names; do
   chosen=
   case $name in step | whole) chosen=$sizes ;; esac
   if [ "$name" = whole ]; then chosen="${steps:+--steps $steps} $chosen"; fi
+  if [ "$name" = step ]; then chosen="${device:+--device $device} $chosen"; fi
   peer_python "$here/$name.py" --programs "$build/tests" --threads "$threads" \
     ${repeats:+--repeats "$repeats"} ${json:+--json "$json"} $chosen || fail "$name failed"
 done

@@ -16,6 +16,7 @@ def options(name, repeats, sizes=(), steps=None):
     parser.add_argument("--json", help="append one line per case to this file")
     if steps:
         parser.add_argument("--steps", type=int, help=steps)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda, of both sides; where the benchmark knows of it")
     if sizes:
         parser.add_argument("sizes", nargs="*", default=sizes, metavar="SIZE", help=", ".join(sizes))
     return parser.parse_args()
