@@ -86,8 +86,12 @@ __attribute__((target("sha,sse4.1"))) void sha256_blocks_x86(Sha256State& state,
         const auto* from = reinterpret_cast<const __m128i*>(blocks + 16 * i);
         w[i] = _mm_shuffle_epi8(_mm_loadu_si128(from), big_endian_words);
       } else {
+        // Words 1 to 4 of these eight. _mm_alignr_epi8 would be it, but fmt's headers leave GCC in
+        // a state in which, without optimisation, it takes no constant.
+        const auto middle = __builtin_shufflevector(reinterpret_cast<__v4si>(w[i - 2]),
+                                                    reinterpret_cast<__v4si>(w[i - 1]), 1, 2, 3, 4);
         const __m128i older = _mm_add_epi32(_mm_sha256msg1_epu32(w[i - 4], w[i - 3]),
-                                            _mm_alignr_epi8(w[i - 1], w[i - 2], 4));
+                                            reinterpret_cast<__m128i>(middle));
         w[i] = _mm_sha256msg2_epu32(older, w[i - 1]);
       }
       const auto* constants = reinterpret_cast<const __m128i*>(kRound.data() + 4 * i);

@@ -48,7 +48,13 @@ std::vector<cli::Option> order_rows(SamplingArgs& a) {
        .help = "what a step of the ancestral order takes back", .target = &a.stride_posterior,
        .choices = {"exact", "one-step"}, .group = group,
        .more = "exact is all that lies between two steps. one-step is the released code's fast "
-               "mode, for comparison: it leaves most of the grid to the last step."}};
+               "mode, for comparison: it leaves most of the grid to the last step."},
+      {.name = "reuse", .value = "N",
+       .help = "compute every cell anew in each N-th step only; faster, not exact",
+       .target = &a.reuse, .min = 1, .max = 100000, .group = group,
+       .more = "In the other steps only cells that are drawn, or whose token has changed, are "
+               "computed; of all others the keys and values stay as they were. 1 is exact. Needs "
+               "-d cpu and --dtype bf16 or int8; see\n.Sx REUSE ."}};
 }
 
 std::vector<cli::Option> guidance_rows(SamplingArgs& a) {
@@ -248,6 +254,12 @@ JobOptions sampling_options(const cli::Parsed& parsed, const SamplingArgs& args,
   o.confidence_noise = args.confidence_noise;
   o.remask_rule = args.remask_rule;
   o.remask_strength = args.remask_strength;
+  if (args.reuse > 1 && (model.engine() == nullptr || !model.device().is_cpu())) {
+    throw Error::usage("--reuse",
+                       "needs -d cpu, --dtype bf16 or int8, and a processor and a model for them",
+                       "see PRECISION in vq-sample(1)");
+  }
+  o.reuse = args.reuse;
   o.seed = static_cast<uint64_t>(args.seed);
   return options;
 }
@@ -269,6 +281,7 @@ Json sampling_history(const SamplerOptions& o) {
   }
   if (o.spacing == Spacing::cosine) entry["spacing"] = "cosine";
   if (o.one_step_posterior) entry["stride_posterior"] = "one-step";
+  if (o.reuse > 1) entry["reuse"] = o.reuse;
   if (o.order == Order::purity) {
     entry["purity_weight"] = o.purity_weight;
     entry["purity_norm"] = o.purity_relative ? "max" : "none";

@@ -14,7 +14,7 @@ namespace vq {
 // Variables of the options; zeros stand for what the model suggests.
 struct SamplingArgs {
   int64_t seed = 0, tokens_per_step = 0;
-  int steps = 0, top_k = 0;
+  int steps = 0, top_k = 0, reuse = 1;
   double guidance = 0, temperature = 1, top_p = 0;
   std::string guidance_schedule = "constant", guidance_interval = "0,1", guide = "x0";
   std::string null = "learned", negative;

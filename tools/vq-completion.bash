@@ -171,6 +171,7 @@ confidence-noise	-	value	-
 remask-rule	-	words	cap rescale confidence
 remask-strength	-	value	-
 stride-posterior	-	words	exact one-step
+reuse	-	value	-
 guidance	g	value	-
 guidance-schedule	-	words	constant linear cosine
 guidance-interval	-	value	-

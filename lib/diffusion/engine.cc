@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "formats/error.h"
 #include "lib/diffusion/engine_cpu.h"
 #include "lib/diffusion/engine_device.h"
 #include "lib/runtime/avx512.h"
@@ -39,6 +40,12 @@ DenoiserEngine::Prepared DenoiserEngine::Prepared::rows(const at::Tensor& number
 DenoiserEngine::Prepared DenoiserEngine::Prepared::range(int64_t first, int64_t count) const {
   const auto part = [&](const at::Tensor& t) { return t.narrow(0, first, count); };
   return {each(key_value, part), each(label_norm, part), 0};
+}
+
+at::Tensor DenoiserEngine::hidden_keeping(const at::Tensor&, const std::vector<int64_t>&,
+                                          const Prepared&, const at::Tensor&,
+                                          const std::vector<int64_t>&, Kept&) const {
+  throw Error::usage("--reuse", "needs an engine of a CPU");
 }
 
 at::Tensor gain_and_shift(const at::Tensor& scale_and_shift) {

@@ -3,14 +3,15 @@
 // for.
 //
 //   once a model     weights rounded, and laid out for the matrix library (runtime/product)
-//   once a timestep  every layer's AdaLN vectors of that row of its table
+//   once a timestep  every layer's AdaLN vectors of that row of its table, those of many at once
 //   once a run       the caption's keys and values in every layer, the class's AdaLN vectors
 //   each step        products, attention and norms
 //
 // The running sum x stays in fp32; what goes into a product is rounded to bf16. There is one for
 // CPUs (engine_cpu.h) and one for other devices (engine_device.h).
 //
-// Laws: within the rounding of Denoiser; a batch item does not depend on the others.
+// Laws: within the rounding of Denoiser; on a CPU a batch item does not depend on the others, to
+// the bit. (engine_test.cc)
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -30,9 +31,9 @@ class DenoiserEngine {
   // Not for fp32, nor for a denoiser whose MLPs are convolutions; on a CPU only with AVX512_BF16;
   // int8 only on a CPU.
   static bool serves(const DenoiserConfig& config, at::Device device, Precision precision);
-  // Null where it does not serve. Keeps a reference to the denoiser, whose weights may lie in a
-  // mapped file: `weights_read` is called when many of them have been read and will not be for
-  // long.
+  // Null where it does not serve. Keeps a reference to the denoiser, whose tensors must stay where
+  // they are. They may lie in a mapped file: `weights_read` is called when many of them have been
+  // read and will not be for long.
   static std::unique_ptr<DenoiserEngine> make(const Denoiser& denoiser, at::Device device,
                                               Precision precision,
                                               const std::function<void()>& weights_read = {});
@@ -42,7 +43,7 @@ class DenoiserEngine {
   struct Prepared {
     std::vector<at::Tensor> key_value;   // caption: of each layer, (R, S, 2 D) bf16
     std::vector<at::Tensor> label_norm;  // class: of each layer, (R, 2 D) gain and shift
-    uint64_t number = 0;                 // no two that prepare() made share one; of parts, 0
+    uint64_t number = 0;                 // tells those of DeviceEngine::prepare() apart; else 0
     Prepared rows(const at::Tensor& numbers) const;
     Prepared range(int64_t first, int64_t count) const;
   };
@@ -53,6 +54,23 @@ class DenoiserEngine {
   virtual at::Tensor hidden(const at::Tensor& x_t, const std::vector<int64_t>& table_rows,
                             const Prepared& features, const at::Tensor& chosen) const = 0;
   virtual at::Tensor head(const at::Tensor& hidden_rows) const = 0;  // (N, D) -> (N, K) fp32 logits
+
+  // What a run keeps of its items' positions from step to step: an approximation. A position whose
+  // token has not changed is taken to have the keys and values it had, though the others around it
+  // and the time have changed; every `every`-th step of an item computes all of them anew.
+  struct Kept {
+    int every = 1;                      // steps; 1: nothing is kept, hidden() is exact
+    std::vector<at::Tensor> key_value;  // of each layer, (items, L, 2 D) bf16
+    at::Tensor tokens;                  // (items, L) those they were computed with
+    std::vector<int> steps;             // (items) since all were computed, 0: never
+  };
+  // hidden() with kept positions: x_t, table_rows and features of some items, whose numbers among
+  // those of `kept` are `items`. Only the positions that are chosen, or have another token than
+  // before, are computed. Which they are, and so what comes out, depends on the item alone. Throws
+  // vq::Error where the engine keeps nothing.
+  virtual at::Tensor hidden_keeping(const at::Tensor& x_t, const std::vector<int64_t>& table_rows,
+                                    const Prepared& features, const at::Tensor& chosen,
+                                    const std::vector<int64_t>& items, Kept& kept) const;
 };
 
 // AdaLN's own product (R, 2 D), scale and shift -> gain and shift.

@@ -50,6 +50,38 @@ NormScale halves(const at::Tensor& both, const std::vector<int64_t>& first) {
   return {parts[0].contiguous(), parts[1].contiguous(), first};
 }
 
+// The positions of a step that keeps the others: chosen, with another token than before, or all.
+struct StepRows {
+  std::vector<int64_t> inside;  // numbers into the flattened x_t
+  std::vector<int64_t> kept;    // the same positions' numbers into what is kept
+  std::vector<int64_t> first;   // (B + 1) each item's
+};
+
+StepRows rows_to_compute(const at::Tensor& x_t, const std::vector<int64_t>& chosen,
+                         const std::vector<int64_t>& items, DenoiserEngine::Kept& kept) {
+  const at::Tensor dense = x_t.contiguous();
+  const int64_t* const tokens = dense.const_data_ptr<int64_t>();
+  int64_t* const before = kept.tokens.data_ptr<int64_t>();
+  const int64_t length = x_t.size(1);
+  StepRows rows{{}, {}, {0}};
+  size_t next = 0;  // of chosen
+  for (size_t b = 0; b < items.size(); ++b) {
+    int& steps = kept.steps[static_cast<size_t>(items[b])];
+    const bool anew = steps == 0 || steps >= kept.every;
+    steps = anew ? 1 : steps + 1;
+    for (int64_t l = 0; l < length; ++l) {
+      const int64_t here = static_cast<int64_t>(b) * length + l, there = items[b] * length + l;
+      const bool asked = next < chosen.size() && chosen[next] == here;
+      next += asked ? 1 : 0;
+      if (!anew && !asked && before[there] == tokens[here]) continue;
+      before[there] = tokens[here];
+      rows.inside.push_back(here), rows.kept.push_back(there);
+    }
+    rows.first.push_back(static_cast<int64_t>(rows.inside.size()));
+  }
+  return rows;
+}
+
 }  // namespace
 
 CpuEngine::Adaptive::Adaptive(const AdaLayerNorm& norm)
@@ -146,7 +178,7 @@ at::Tensor CpuEngine::self(const Layer& layer, Step& step, const at::Tensor& del
 
 // From here on only the chosen rows go on.
 at::Tensor CpuEngine::last_self(const Layer& layer, Step& step, const at::Tensor& delta,
-                                     const at::Tensor& chosen) const {
+                                const at::Tensor& chosen) const {
   const int64_t width = step.x.size(1), items = static_cast<int64_t>(step.table.size());
   const at::Tensor normed = add_norm_bf16(step.x, delta, time_scale(layer.norm_self, step));
   const at::Tensor key_value = layer.last_key_value(normed).view({items, -1, 2 * width});
@@ -160,7 +192,7 @@ at::Tensor CpuEngine::last_self(const Layer& layer, Step& step, const at::Tensor
 }
 
 at::Tensor CpuEngine::cross(const Layer& layer, size_t number, Step& step, const at::Tensor& delta,
-                                 const Prepared& features) const {
+                            const Prepared& features) const {
   const int64_t width = step.x.size(1);
   const at::Tensor normed = add_norm_bf16(step.x, delta, time_scale(layer.norm_cross, step));
   const at::Tensor& key_value = features.key_value[number];
@@ -169,8 +201,8 @@ at::Tensor CpuEngine::cross(const Layer& layer, size_t number, Step& step, const
                                         key_value.narrow(2, width, width), heads_));
 }
 
-at::Tensor CpuEngine::mlp(const Layer& layer, size_t number, Step& step,
-                               const at::Tensor& delta, const Prepared& features) const {
+at::Tensor CpuEngine::mlp(const Layer& layer, size_t number, Step& step, const at::Tensor& delta,
+                          const Prepared& features) const {
   const LayerNorm& norm = layer.block->norm_mlp;
   const NormScale scale =
       layer.block->condition == ConditionKind::label
@@ -180,7 +212,7 @@ at::Tensor CpuEngine::mlp(const Layer& layer, size_t number, Step& step,
 }
 
 at::Tensor CpuEngine::hidden(const at::Tensor& x_t, const std::vector<int64_t>& table,
-                                  const Prepared& features, const at::Tensor& chosen) const {
+                             const Prepared& features, const at::Tensor& chosen) const {
   const at::NoGradGuard no_grad;
   const AutocastScope whole(at::kCPU, Precision::fp32);
   learn_times(table);  // here, where no threads are at work on them yet
@@ -206,7 +238,7 @@ at::Tensor CpuEngine::hidden(const at::Tensor& x_t, const std::vector<int64_t>& 
 }
 
 at::Tensor CpuEngine::hidden_of(const at::Tensor& x_t, const std::vector<int64_t>& table,
-                                     const Prepared& features, const at::Tensor& chosen) const {
+                                const Prepared& features, const at::Tensor& chosen) const {
   const at::NoGradGuard no_grad;  // these two hold for one thread
   const AutocastScope whole(at::kCPU, Precision::fp32);
   Step step{denoiser_.embedded(x_t).flatten(0, 1), even_rows(x_t.size(0), x_t.size(1)), table};
@@ -220,6 +252,54 @@ at::Tensor CpuEngine::hidden_of(const at::Tensor& x_t, const std::vector<int64_t
     delta = mlp(layer, i, step, delta, features);
   }
   return step.x + delta;
+}
+
+at::Tensor CpuEngine::self_keeping(size_t number, Step& step, const at::Tensor& delta,
+                                   const at::Tensor& kept_rows, const at::Tensor& items,
+                                   Kept& kept) const {
+  const Layer& layer = layers_[number];
+  const int64_t width = step.x.size(1);
+  const at::Tensor normed = add_norm_bf16(step.x, delta, time_scale(layer.norm_self, step));
+  at::Tensor query, key_value;
+  if (number + 1 < layers_.size()) {
+    const at::Tensor qkv = layer.qkv(normed);
+    query = qkv.narrow(1, 0, width), key_value = qkv.narrow(1, width, 2 * width);
+  } else {
+    query = layer.last_query(normed), key_value = layer.last_key_value(normed);
+  }
+  at::Tensor& all = kept.key_value[number];
+  all.flatten(0, 1).index_copy_(0, kept_rows, key_value);
+  const at::Tensor ours = items.numel() == all.size(0) ? all : all.index_select(0, items);
+  return layer.out(attention_bf16(query, step.first, ours.narrow(2, 0, width),
+                                  ours.narrow(2, width, width), heads_));
+}
+
+at::Tensor CpuEngine::hidden_keeping(const at::Tensor& x_t, const std::vector<int64_t>& table,
+                                     const Prepared& features, const at::Tensor& chosen,
+                                     const std::vector<int64_t>& items, Kept& kept) const {
+  const at::NoGradGuard no_grad;
+  const AutocastScope whole(at::kCPU, Precision::fp32);
+  learn_times(table);
+  if (kept.key_value.empty()) {
+    const int64_t all = static_cast<int64_t>(kept.steps.size());
+    for (size_t i = 0; i < layers_.size(); ++i)
+      kept.key_value.push_back(
+          at::empty({all, x_t.size(1), 2 * denoiser_.config().width}, at::kBFloat16));
+    kept.tokens = at::empty({all, x_t.size(1)}, at::kLong);
+  }
+  const StepRows rows = rows_to_compute(x_t, to_vector(chosen), items, kept);
+  const at::Tensor inside = at::tensor(rows.inside, at::kLong);
+  Step step{denoiser_.embedded(x_t).flatten(0, 1).index_select(0, inside), rows.first, table};
+  const at::Tensor kept_rows = at::tensor(rows.kept, at::kLong);
+  const at::Tensor numbers = at::tensor(items, at::kLong);
+  at::Tensor delta;
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    delta = self_keeping(i, step, delta, kept_rows, numbers, kept);
+    if (layers_[i].block->condition == ConditionKind::caption)
+      delta = cross(layers_[i], i, step, delta, features);
+    delta = mlp(layers_[i], i, step, delta, features);
+  }
+  return (step.x + delta).index_select(0, at::searchsorted(inside, chosen));
 }
 
 at::Tensor CpuEngine::head(const at::Tensor& hidden_rows) const {

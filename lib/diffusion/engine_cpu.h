@@ -25,6 +25,9 @@ class CpuEngine : public DenoiserEngine {
   at::Tensor hidden(const at::Tensor& x_t, const std::vector<int64_t>& table_rows,
                     const Prepared& features, const at::Tensor& chosen) const override;
   at::Tensor head(const at::Tensor& hidden_rows) const override;
+  at::Tensor hidden_keeping(const at::Tensor& x_t, const std::vector<int64_t>& table_rows,
+                            const Prepared& features, const at::Tensor& chosen,
+                            const std::vector<int64_t>& items, Kept& kept) const override;
 
  private:
   // AdaLN vectors (gain, shift) of table rows, computed when they are first asked for.
@@ -61,6 +64,9 @@ class CpuEngine : public DenoiserEngine {
   at::Tensor last_self(const Layer& layer, Step& step, const at::Tensor& delta,
                        const at::Tensor& chosen) const;
 
+  // Attention among a step's rows and the kept ones of the same items, which take in the step's.
+  at::Tensor self_keeping(size_t number, Step& step, const at::Tensor& delta,
+                          const at::Tensor& kept_rows, const at::Tensor& items, Kept& kept) const;
   void learn_times(const std::vector<int64_t>& table_rows) const;
 
   const Denoiser& denoiser_;

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "lib/runtime/device.h"
@@ -152,6 +153,8 @@ bool DeviceEngine::capture(Replay& replay, const at::Tensor& x_t, const at::Tens
     replay.graph = plugin_->capture(x_t.device(), [&] {
       replay.hidden = everywhere(replay.x_t, replay.table_rows, replay.features);
     });
+  } catch (const c10::OutOfMemoryError&) {
+    throw;                       // step by step would need no less
   } catch (const c10::Error&) {  // an operator that cannot be captured: step by step, then
     replays_.clear();
     captures_ = false;
@@ -164,11 +167,15 @@ const at::Tensor* DeviceEngine::replayed(const at::Tensor& x_t, const at::Tensor
   if (plugin_ == nullptr || !captures_) return nullptr;
   const auto found = replays_.find(x_t.size(0));
   if (found == replays_.end()) {  // the first time: perhaps the only one
-    if (replays_.size() == kReplays) replays_.clear();
-    replays_.emplace(x_t.size(0), Replay());
+    const auto longest_ago = std::min_element(
+        replays_.begin(), replays_.end(),
+        [](const auto& a, const auto& b) { return a.second.used < b.second.used; });
+    if (replays_.size() == kReplays) replays_.erase(longest_ago);
+    replays_[x_t.size(0)].used = ++steps_;
     return nullptr;
   }
   Replay& replay = found->second;
+  replay.used = ++steps_;
   if (replay.graph == nullptr) {
     if (!capture(replay, x_t, table_rows, features)) return nullptr;
   } else {

@@ -43,6 +43,7 @@ class DeviceEngine : public DenoiserEngine {
     Prepared features;
     at::Tensor hidden;  // (B L, D)
     std::unique_ptr<DeviceGraph> graph;
+    uint64_t used = 0;  // the step in which it was wanted last
   };
 
   // All positions: x_t (B, L), table_rows (B) -> (B L, D).
@@ -63,7 +64,8 @@ class DeviceEngine : public DenoiserEngine {
   std::vector<Layer> layers_;
   Product head_;
   mutable std::map<int64_t, Replay> replays_;  // by batch size
-  mutable bool captures_ = true;               // false once one has failed
+  mutable uint64_t steps_ = 0;
+  mutable bool captures_ = true;  // false once one has failed
 };
 
 }  // namespace vq

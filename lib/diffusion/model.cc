@@ -114,7 +114,9 @@ at::Device DiffusionModel::device() const { return parameters_.entries().front()
 
 void DiffusionModel::make_engine(Precision precision) {
   engine_.reset();
-  engine_ = DenoiserEngine::make(*denoiser_, device(), precision, forget_file_);
+  engine_ = DenoiserEngine::make(*denoiser_, device(), precision, [this] {
+    if (forget_file_) forget_file_();
+  });
   if (engine_ == nullptr && precision == Precision::int8) {
     throw Error::usage(
         "--dtype",

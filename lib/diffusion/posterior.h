@@ -30,8 +30,8 @@ double largest_change(const Transition& q);
 // x_s drawn from the above with two uniforms a position, without forming the (N, K+1) table:
 // the first says whether the position changes, the second what to.
 //
-//   may_change(q, masked, first)   (N) bool, of whether they are [mask]: positions that can change;
-//   for all others x_s = x_t. It is known without the network, and without the tokens
+//   may_change(q, masked, first)   (N) bool, positions that can change, of whether they are [mask];
+//   for all others x_s = x_t. Neither the network nor the tokens are needed for it
 //   draw(q, p, x_t, first, second)   for N such positions; p (N, K) double or float, first and
 //   second (N) double
 at::Tensor may_change(const Transition& q, const at::Tensor& masked, const at::Tensor& first);

@@ -69,9 +69,12 @@ at::Device open_device(const std::string& name) {
                      "devices are cpu, cuda, cuda:1, ...");
 }
 
-// From memory that is not pinned the driver copies to a buffer of its own before it returns, so the
-// host's tensor may go away.
+// Of little that is not pinned the driver keeps a copy of its own and returns; for more it may wait
+// for the device. Either way the host's tensor may go away.
 at::Tensor upload(const at::Tensor& host, at::Device device) {
+  constexpr size_t little = 32 << 10;
+  if (device.is_cuda() && host.nbytes() > little)
+    return host.pin_memory().to(device, host.scalar_type(), /*non_blocking=*/true);
   return host.to(device, host.scalar_type(), /*non_blocking=*/true);
 }
 

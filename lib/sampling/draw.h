@@ -5,9 +5,9 @@
 //   result       (N) int64
 //
 //   draw_guess   draw_tokens() of the guess, one uniform (N) a row
-//   draw_change  draw_posterior() (diffusion/posterior.h) of it, for rows of which may_change()
-//   holds:
-//                x_t (N), and two uniforms (N) a row
+//   draw_change  draw_posterior() (diffusion/posterior.h) of it, for rows that may_change(): x_t
+//   (N),
+//                and two uniforms (N) a row
 //
 // `plugin`: null for the functions.
 #pragma once

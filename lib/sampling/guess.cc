@@ -34,12 +34,16 @@ Features null_features(const DiffusionModel& model, Null null, const at::Tensor&
 }  // namespace
 
 Guess::Guess(const DiffusionModel& model, const at::Tensor& prepared, const Guidance& guidance,
-             Null null, const at::Tensor& negative)
+             Null null, const at::Tensor& negative, int reuse)
     : model_(model), guidance_(guidance), items_(prepared.size(0)) {
   guidance.check();
   if (model.condition().config().kind == ConditionKind::none) guidance_.scale = 1;
   conditioned_ = model.condition()(prepared.to(model.device()));
   if (!guidance_.off()) null_ = null_features(model, null, negative, prepared.size(0));
+  if (reuse > 1 && (model.engine() == nullptr || !model.device().is_cpu()))
+    throw Error::usage("--reuse", "needs an engine of a CPU");
+  kept_.every = reuse;
+  kept_.steps.assign(static_cast<size_t>(guidance_.off() ? items_ : 2 * items_), 0);
   if (model.engine() != nullptr)
     prepared_ = model.engine()->prepare(guidance_.off() ? conditioned_ : join(conditioned_, null_));
 }
@@ -57,33 +61,48 @@ at::Tensor Guess::hidden(const Running& run, bool guided) const {
       .flatten(0, 1);
 }
 
+// The conditioned branch alone, where the guidance is off in a step. A replay that knows it again
+// by its number need not copy it.
+const DenoiserEngine::Prepared& Guess::prepared_unguided() const {
+  if (!prepared_unguided_) {
+    prepared_unguided_ = model_.device().is_cpu() ? prepared_.range(0, items_)
+                                                  : model_.engine()->prepare(conditioned_);
+  }
+  return *prepared_unguided_;
+}
+
 at::Tensor Guess::hidden_chosen(const Running& run, bool guided) const {
   const DenoiserEngine& engine = *model_.engine();
   const bool all = !run.numbers.defined();
-  if (!guided) {
-    return engine.hidden(run.tokens, run.table_rows,
-                         !all              ? prepared_.rows(run.numbers)
-                         : guidance_.off() ? prepared_
-                                           : prepared_.range(0, items_),
-                         run.inside);
+  at::Tensor tokens = run.tokens, inside = run.inside;
+  std::vector<int64_t> table_rows = run.table_rows, items = run.items;
+  DenoiserEngine::Prepared features = prepared_;
+  if (guided) {
+    tokens = at::cat({tokens, tokens});
+    inside = at::cat({inside, inside + run.tokens.numel()});
+    table_rows.insert(table_rows.end(), run.table_rows.begin(), run.table_rows.end());
+    for (const int64_t item : run.items) items.push_back(item + items_);
+    if (!all) features = prepared_.rows(at::cat({run.numbers, run.numbers + items_}));
+  } else if (!all) {
+    features = prepared_.rows(run.numbers);
+  } else if (!guidance_.off()) {
+    features = prepared_unguided();
   }
-  std::vector<int64_t> twice = run.table_rows;
-  twice.insert(twice.end(), run.table_rows.begin(), run.table_rows.end());
-  return engine.hidden(
-      at::cat({run.tokens, run.tokens}), twice,
-      all ? prepared_ : prepared_.rows(at::cat({run.numbers, run.numbers + items_})),
-      at::cat({run.inside, run.inside + run.tokens.numel()}));
+  if (kept_.every > 1)
+    return engine.hidden_keeping(tokens, table_rows, features, inside, items, kept_);
+  return engine.hidden(tokens, table_rows, features, inside);
 }
 
 Guess::Running Guess::running(const Question& question) const {
   const int64_t length = question.x_t.size(1);
   const at::Device device = question.x_t.device();
   Running run;
-  std::vector<int64_t>
-      skipped;  // of each chosen position: cells of items before it that do not run
+  // A device's engine replays batches of one size: items that need not run are cheaper than others.
+  const bool whole = model_.engine() != nullptr && !device.is_cpu();
+  std::vector<int64_t> skipped;  // before each chosen position: cells of items that do not run
   for (int64_t b = 0; b < items_; ++b) {
     const int64_t here = question.chosen_of_row[static_cast<size_t>(b)];
-    if (here == 0) continue;
+    if (here == 0 && !whole) continue;
     const auto place = static_cast<int64_t>(run.items.size());
     skipped.insert(skipped.end(), static_cast<size_t>(here), (b - place) * length);
     run.items.push_back(b);
@@ -106,7 +125,7 @@ at::Tensor Guess::scales(const Question& question, const Running& run) const {
     const double scale = guidance_.at(question.mask_share[static_cast<size_t>(item)]);
     each.insert(each.end(), static_cast<size_t>(question.chosen_of_row[static_cast<size_t>(item)]),
                 scale);
-    guided = guided || scale != 1;
+    guided = guided || (scale != 1 && question.chosen_of_row[static_cast<size_t>(item)] > 0);
   }
   return guided ? upload(at::tensor(each, at::kDouble), question.x_t.device()) : at::Tensor();
 }

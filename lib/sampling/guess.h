@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "lib/diffusion/model.h"
@@ -40,9 +41,10 @@ struct Question {
 class Guess {
  public:
   // prepared (B, S) as Condition::prepare_* gives it; negative: one more such row (S) that takes
-  // the null's place, or undefined.
+  // the null's place, or undefined. reuse: of DenoiserEngine::Kept, 1 for the exact guess; throws
+  // vq::Error (usage) above that where no engine keeps anything.
   Guess(const DiffusionModel& model, const at::Tensor& prepared, const Guidance& guidance,
-        Null null, const at::Tensor& negative);
+        Null null, const at::Tensor& negative, int reuse = 1);
 
   // Both guesses at (some of) the chosen positions (n, K) and each position's scale (n) double;
   // `null` is undefined where the guidance is off for all.
@@ -85,7 +87,8 @@ class Guess {
   Running running(const Question& question) const;
   at::Tensor scales(const Question& question, const Running& run) const;  // undefined: off for all
   Rows rows(const Question& question) const;
-  at::Tensor hidden(const Running& run, bool guided) const;         // all positions
+  at::Tensor hidden(const Running& run, bool guided) const;  // all positions
+  const DenoiserEngine::Prepared& prepared_unguided() const;
   at::Tensor hidden_chosen(const Running& run, bool guided) const;  // by the model's engine
   Both logits(const Rows& rows, int64_t first, int64_t count) const;
 
@@ -94,6 +97,8 @@ class Guess {
   int64_t items_;  // B
   Features conditioned_, null_;
   DenoiserEngine::Prepared prepared_;  // of both, the conditioned first, where there is an engine
+  mutable std::optional<DenoiserEngine::Prepared> prepared_unguided_;
+  mutable DenoiserEngine::Kept kept_;  // of both, likewise
   mutable int64_t calls_ = 0;
 };
 

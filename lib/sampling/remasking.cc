@@ -61,11 +61,14 @@ void sample_remasking(SamplingRun& run) {
       const at::Tensor uniforms =
           upload(noise.second.flatten().index_select(0, cells), run.device());
       if (by_confidence) {
-        const at::Tensor p = truncate(run.guess.log_p(question), options.truncation);
-        const at::Tensor drawn = draw_tokens(p, uniforms);
-        const at::Tensor chance = p.gather(1, drawn.unsqueeze(1)).squeeze(1).to(at::kDouble);
-        run.put(question.chosen, drawn);
-        belief = belief.flatten().index_copy(0, question.chosen, chance).view_as(belief);
+        std::vector<at::Tensor> drawn, chances;
+        run.guess.each_block(question, [&](int64_t first, const Guess::Both& logits) {
+          const at::Tensor p = truncate(logits.normalised().guided(), options.truncation);
+          drawn.push_back(draw_tokens(p, uniforms.narrow(0, first, p.size(0))));
+          chances.push_back(p.gather(1, drawn.back().unsqueeze(1)).squeeze(1).to(at::kDouble));
+        });
+        run.put(question.chosen, at::cat(drawn));
+        belief = belief.flatten().index_copy(0, question.chosen, at::cat(chances)).view_as(belief);
       } else {
         run.put(question.chosen, run.draw(question, uniforms));
       }

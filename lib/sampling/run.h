@@ -15,7 +15,8 @@ namespace vq {
 
 // The grid lies on the model's device. What decides where a step goes on is known to the host
 // without asking for it: which cells are [mask] in most orders, how many there are in all of them.
-// So the host never waits, and a device with a queue always has work in it. (sampler_test.cc)
+// So the host does not wait, and a device with a queue always has work in it, but for two ways of
+// sampling: remasking by confidence, and guidance of the posterior. (no_reading_back_test.cc)
 struct SamplingRun {
   const DiffusionModel& model;
   const SamplerOptions& options;
@@ -59,10 +60,16 @@ struct SamplingRun {
   void end_step(int step) const;                                 // step from 0
 };
 
+void sample_in_order(SamplingRun& run);  // by the one of the following that the options name
+
 void sample_ancestral(SamplingRun& run);      // ancestral.cc
 void sample_by_count(SamplingRun& run);       // unmasking.cc: random, purity, confidence, halton
 void sample_first_hitting(SamplingRun& run);  // first_hitting.cc
 void sample_remasking(SamplingRun& run);      // remasking.cc
+
+// Numbers of the cells that hold true in a grid, ascending; without asking the device how many they
+// are, which the host knows.
+at::Tensor cells_by_sorting(const at::Tensor& grid, int64_t count);
 
 // (B, L) bool: the n[b] candidates of each row with the highest scores; equal ones by position.
 at::Tensor highest(const at::Tensor& scores, const at::Tensor& candidates, const at::Tensor& n);

@@ -22,8 +22,17 @@ void check(const DiffusionModel& model, const Request& request, const SamplerOpt
     return !t.defined() ||
            (t.dim() == 2 && t.size(0) == rows && t.size(1) == sizes.grid_height * sizes.grid_width);
   };
+  if (rows == 0) throw Error("", "there are no records to sample");
   if (!fits(request.tokens) || !fits(request.frozen))
     throw Error("", "the grid to start from is not of the model's size");
+  if (request.tokens.defined() && request.frozen.defined() &&
+      request.tokens.to(at::kCPU)
+          .eq(model.denoiser().mask())
+          .logical_and(request.frozen.to(at::kCPU))
+          .any()
+          .item<bool>()) {
+    throw Error("", "a [mask] of the grid to start from is not to change");
+  }
   if (request.time > model.schedule().timesteps())
     throw Error("", "the time to start from lies beyond the model's last step");
   if (options.one_step_posterior &&
@@ -152,6 +161,19 @@ at::Tensor highest(const at::Tensor& scores, const at::Tensor& candidates, const
   return rank.lt(n.unsqueeze(1)).logical_and(candidates);
 }
 
+void sample_in_order(SamplingRun& run) {
+  switch (run.options.order) {
+    case Order::ancestral:
+      return sample_ancestral(run);
+    case Order::first_hitting:
+      return sample_first_hitting(run);
+    case Order::remask:
+      return sample_remasking(run);
+    default:
+      return sample_by_count(run);
+  }
+}
+
 at::Tensor sample(const DiffusionModel& model, const Request& request,
                   const SamplerOptions& options, SamplerReport* report,
                   const std::function<void(int, const at::Tensor&)>& each_step) {
@@ -170,27 +192,14 @@ at::Tensor sample(const DiffusionModel& model, const Request& request,
                   options,
                   request.records,
                   each_step,
-                  Guess(model, request.prepared, options.guidance, options.null, request.negative),
+                  Guess(model, request.prepared, options.guidance, options.null, request.negative,
+                        options.reuse),
                   upload(start, model.device()),
                   frozen,
                   from};
   run.set_masked(start.eq(run.mask()).logical_and(frozen.logical_not()));
   if (run.x.is_cuda()) run.plugin = cuda_plugin();
-  if (from > 0) {
-    switch (options.order) {
-      case Order::ancestral:
-        sample_ancestral(run);
-        break;
-      case Order::first_hitting:
-        sample_first_hitting(run);
-        break;
-      case Order::remask:
-        sample_remasking(run);
-        break;
-      default:
-        sample_by_count(run);
-    }
-  }
+  if (from > 0) sample_in_order(run);
   if (report != nullptr) report->network_calls += run.guess.calls();
   return run.x;
 }

@@ -40,7 +40,7 @@ struct SamplerOptions {
   // with, or one token a step with first-hitting.
   int steps = 0;
   Spacing spacing = Spacing::even;  // of the steps' times; not of first-hitting
-  int64_t tokens_per_step = 0;  // the paper's Delta z instead of steps; 0: by steps
+  int64_t tokens_per_step = 0;      // the paper's Delta z instead of steps; 0: by steps
   Order order = Order::ancestral;
   // The released code's "fast" mode, for comparison: it visits every k-th step, k = T / steps, but
   // takes the posterior of one step only, so most masks are left to the last steps. With ancestral.
@@ -61,6 +61,9 @@ struct SamplerOptions {
   Guidance guidance;
   Null null = Null::learned;
   Truncation truncation;
+  // An approximation for speed: positions are computed anew every so many steps only, unless their
+  // token has changed or is to be drawn (DenoiserEngine::Kept). 1: exact.
+  int reuse = 1;
   uint64_t seed = 0;
 };
 

@@ -49,11 +49,8 @@ class Plan {
   std::vector<double> shares_;
 };
 
-// Numbers of the cells that hold true in a grid on the device, whose count the host knows.
 at::Tensor cells_of(const at::Tensor& grid, int64_t count) {
-  const at::Tensor flat = grid.flatten();
-  if (flat.is_cpu()) return flat.nonzero().squeeze(1);  // elsewhere it would wait for the device
-  return at::argsort(flat.logical_not().to(at::kByte), /*stable=*/true).narrow(0, 0, count);
+  return grid.is_cpu() ? grid.flatten().nonzero().squeeze(1) : cells_by_sorting(grid, count);
 }
 
 class Unmasking {
@@ -204,6 +201,11 @@ class Unmasking {
 };
 
 }  // namespace
+
+at::Tensor cells_by_sorting(const at::Tensor& grid, int64_t count) {
+  return at::argsort(grid.flatten().logical_not().to(at::kByte), /*stable=*/true)
+      .narrow(0, 0, count);
+}
 
 void sample_by_count(SamplingRun& run) { Unmasking{run}(); }
 

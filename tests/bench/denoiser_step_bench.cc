@@ -1,8 +1,9 @@
 // One whole sampling step of the ancestral order, network included, with random weights of the
 // released models' shape: captions of 77 x 512 features, guidance, top-p.
 //
-//   denoiser_step_bench THREADS SIZE DTYPE [DEVICE]    SIZE tiny, base or large; DTYPE fp32, bf16,
-//   int8 or auto; DEVICE as --device takes it
+//   denoiser_step_bench THREADS SIZE DTYPE [DEVICE]
+//
+// SIZE is tiny, base or large; DTYPE fp32, bf16, int8 or auto; DEVICE as --device takes it.
 //
 // Reads lines "BATCH T", answers each with a line of JSON: milliseconds of the step and of the
 // network in it, and the process's largest memory so far. T counts from 0 as the released code
@@ -93,6 +94,7 @@ struct Net {
           denoiser.hidden(x_t, at::full({x_t.size(0)}, t, x_t.options()), features).flatten(0, 1);
       out = denoiser.head(hidden.index_select(0, chosen));
     }
+    if (!device.is_cpu()) out.narrow(0, 0, 1).cpu();  // waits for it, as the peer does
     network_ms += 1000 * seconds_since(start);
     return out;
   }

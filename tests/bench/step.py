@@ -73,9 +73,9 @@ def measure(options, size, pair, rows, records):
     peer = Peer(size, torch.bfloat16 if theirs == "bf16" else torch.float32, options.device)
     for batch in BATCHES[size] if options.device == "cpu" else (1, 16):
         runs = {"peer": [], "ours": []}
-        for turn in range(options.repeats + 1):
+        for turn in range(options.repeats + 2):
             peer_run, our_run = peer(batch, T), ours(batch, T)
-            if turn > 0:  # neither side's first step counts
+            if turn > 1:  # neither side's first steps count, in which it makes things ready
                 runs["peer"].append(peer_run)
                 runs["ours"].append(our_run)
         of = lambda side, what: sides.median([run[what] for run in runs[side]])
@@ -90,7 +90,7 @@ def measure(options, size, pair, rows, records):
                             "ours_peak_mib": runs["ours"][-1]["peak_mib"],
                             "peer_peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
                             "peer": f"diffusers {diffusers.__version__}", "torch": torch.__version__,
-                            "processor": sides.processor()})
+                            "processor": sides.processor() if options.device == "cpu" else torch.cuda.get_device_name()})
     ours.end()
 
 

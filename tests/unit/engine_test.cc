@@ -119,6 +119,80 @@ TEST_P(Engine, IsTheSameOnAnyNumberOfThreads) {
   at::set_num_threads(before);
 }
 
+// ---- kept positions
+
+DenoiserEngine::Kept keep(int every, size_t items) {
+  DenoiserEngine::Kept kept;
+  kept.every = every, kept.steps.assign(items, 0);
+  return kept;
+}
+
+// Where nothing around them has changed, the chosen positions come out as if all were computed; and
+// in the step in which all are computed, whatever has changed.
+TEST_P(Engine, KeptPositionsAreThoseThatWouldBeComputed) {
+  if (engine_kind == Kind::device) GTEST_SKIP() << "keeps nothing";
+  const at::NoGradGuard no_grad;
+  const Net net(kind);
+  const auto engine = make(net);
+  const DenoiserEngine::Prepared prepared = engine->prepare(net.features(2));
+  const at::Tensor x_t = at::randint(31, {2, 20}, at::kLong);
+  const at::Tensor other = at::randint(31, {2, 20}, at::kLong);
+  DenoiserEngine::Kept kept = keep(3, 2);
+  const auto keeping = [&](const at::Tensor& x, int64_t time, const at::Tensor& chosen) {
+    return engine->hidden_keeping(x, {time, time}, prepared, chosen, {0, 1}, kept);
+  };
+  const auto exact = [&](const at::Tensor& x, int64_t time, const at::Tensor& chosen) {
+    return engine->hidden(x, {time, time}, prepared, chosen);
+  };
+  const at::Tensor some = at::tensor({0, 7, 39}), one = at::tensor({21});
+  EXPECT_TRUE(keeping(x_t, 4, some).equal(exact(x_t, 4, some)));
+  EXPECT_TRUE(keeping(x_t, 4, one).equal(exact(x_t, 4, one)));
+  EXPECT_FALSE(keeping(x_t, 9, one).equal(exact(x_t, 9, one)));  // the time of the others is old
+  EXPECT_TRUE(keeping(other, 9, some).equal(exact(other, 9, some)));
+}
+
+// In a network of one layer keys and values depend on their own token only, so a changed token
+// shows at once.
+TEST_P(Engine, KeptPositionsFollowTheirTokens) {
+  if (engine_kind == Kind::device) GTEST_SKIP() << "keeps nothing";
+  const at::NoGradGuard no_grad;
+  const Net net(kind, /*layers=*/1);
+  const auto engine = make(net);
+  const DenoiserEngine::Prepared prepared = engine->prepare(net.features(3));
+  at::Tensor x_t = at::randint(30, {3, 20}, at::kLong);
+  DenoiserEngine::Kept kept = keep(100, 3);
+  for (int64_t step = 0; step < 4; ++step) {
+    const at::Tensor chosen = at::tensor({step, int64_t{19}, 20 + step, int64_t{44}});
+    const at::Tensor got =
+        engine->hidden_keeping(x_t, {4, 4, 4}, prepared, chosen, {0, 1, 2}, kept);
+    EXPECT_TRUE(got.equal(engine->hidden(x_t, {4, 4, 4}, prepared, chosen))) << step;
+    x_t = x_t.clone();
+    x_t[0][3 * step] = 30, x_t[2][5] = step;
+  }
+}
+
+// Which positions are computed is the item's own affair: others may run beside it or not.
+TEST_P(Engine, AnItemKeepsByItself) {
+  if (engine_kind == Kind::device) GTEST_SKIP() << "keeps nothing";
+  const at::NoGradGuard no_grad;
+  const Net net(kind);
+  const auto engine = make(net);
+  const DenoiserEngine::Prepared prepared = engine->prepare(net.features(2));
+  DenoiserEngine::Kept together = keep(2, 2), alone = keep(2, 1);
+  const DenoiserEngine::Prepared own = prepared.range(1, 1);
+  for (int64_t step = 0; step < 6; ++step) {
+    const at::Tensor x_t = at::randint(31, {2, 20}, at::kLong), chosen = at::tensor({3, 20, 33});
+    const at::Tensor mine = x_t.slice(0, 1, 2), of_mine = at::tensor({0, 13});
+    const at::Tensor want = engine->hidden_keeping(mine, {step}, own, of_mine, {0}, alone);
+    const at::Tensor got =  // in some steps beside the other one
+        step % 3 == 1
+            ? engine->hidden_keeping(mine, {step}, own, of_mine, {1}, together)
+            : engine->hidden_keeping(x_t, {step, step}, prepared, chosen, {0, 1}, together)
+                  .slice(0, 1, 3);
+    EXPECT_TRUE(got.equal(want)) << step;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Conditions, Engine,
     ::testing::Combine(::testing::Values(ConditionKind::none, ConditionKind::label,

@@ -14,8 +14,8 @@ struct Net {
   Parameters p{1};
   DenoiserConfig config;
   std::optional<Denoiser> denoiser;
-  explicit Net(ConditionKind kind) {
-    config.layers = 3, config.width = 48, config.heads = 3;
+  explicit Net(ConditionKind kind, int64_t layers = 3) {
+    config.layers = layers, config.width = 48, config.heads = 3;
     config.grid_height = 4, config.grid_width = 5;
     config.codebook_size = 30, config.timesteps = 10, config.condition = kind;
     config.context_width = kind == ConditionKind::caption ? 24 : 0;

@@ -127,6 +127,9 @@ TEST(Sample, ReadsNothingBackFromTheDevice) {
     SamplerOptions asks;
     asks.order = Order::remask, asks.remask_rule = "confidence";
     EXPECT_THROW(sample(*model, request, asks), std::exception) << "the test would see nothing";
+    asks = {};
+    asks.guidance.scale = 2, asks.guidance.on_posterior = true;
+    EXPECT_THROW(sample(*model, request, asks), std::exception);
   }
 }
 

@@ -14,11 +14,12 @@ namespace vq::testing {
 
 class PretendedPlugin : public CudaPlugin {
  public:
-  mutable int captures = 0, replays = 0, draws = 0, norms = 0;
+  mutable int captures = 0, replays = 0, draws = 0, norms = 0, noises = 0;
   bool captures_fail = false;
 
   at::Tensor uniforms(uint64_t seed, uint32_t purpose, uint32_t step, const at::Tensor& records,
                       const at::Tensor& positions) const override {
+    ++noises;
     at::Tensor both = at::empty({2, records.numel()}, at::kDouble);
     for (int64_t i = 0; i < records.numel(); ++i) {
       const Counter at{static_cast<uint64_t>(records[i].item<int64_t>()), step,

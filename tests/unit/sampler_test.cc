@@ -213,5 +213,31 @@ TEST(Sampler, EarlierOptionsDoNotStick) {
   EXPECT_TRUE(at::equal(sample(*model, {nothing(3), count_up(3)}, plain), before));
 }
 
+// Reuse is an approximation of each record by itself: alone or beside others, with steps in which
+// the guidance is off and cells that are given, it comes out the same.
+TEST(Sample, RecordWithReuseDoesNotDependOnItsBatch) {
+  DiffusionModelConfig config = tiny_config(3, 4, 9, 12);
+  config.denoiser.condition = ConditionKind::none;
+  const auto model = tiny_model(config);
+  model->make_engine(Precision::bf16);
+  if (model->engine() == nullptr) GTEST_SKIP() << "this processor has no AVX512_BF16";
+  const Request request = half_given(*model, 3);
+  int differing = 0;
+  for (SamplerOptions options : every_order()) {
+    const at::Tensor exact = sample(*model, request, options);
+    options.reuse = 3;
+    const at::Tensor all = sample(*model, request, options);
+    differing += all.equal(exact) ? 0 : 1;
+    for (int64_t b = 0; b < 3; ++b) {
+      Request one = request;
+      one.prepared = nothing(1), one.records = {request.records[static_cast<size_t>(b)]};
+      one.tokens = request.tokens.slice(0, b, b + 1);
+      one.frozen = request.frozen.slice(0, b, b + 1);
+      EXPECT_TRUE(sample(*model, one, options).equal(all.slice(0, b, b + 1))) << name_of(options);
+    }
+  }
+  EXPECT_GT(differing, 0);
+}
+
 }  // namespace
 }  // namespace vq

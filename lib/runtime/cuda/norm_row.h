@@ -1,9 +1,9 @@
 // One row of add_norm_plain (norm_bf16.h), by the threads of one block:
 //
-//   x      (D) fp32, changes: x += delta        delta  (D) bf16, or nullptr: nothing is added
-//   gain, shift  (D) fp32                       to     (D) bf16 = (x - mean) / sqrt(variance +
-//   1e-5)
-//                                                               * gain + shift
+//   x            (D) fp32, changes: x += delta
+//   delta        (D) bf16, or nullptr: nothing is added
+//   gain, shift  (D) fp32
+//   to           (D) bf16 = (x - mean) / sqrt(variance + 1e-5) * gain + shift
 //
 // `row` has room for D numbers that all threads reach, or is x. (norm_row_test.cc)
 #pragma once

@@ -126,12 +126,24 @@ at::Tensor draw_as(const RowDrawing& rows, at::ScalarType type, at::Device devic
 
 // ---- graphs
 
+// One for all captures on a device: libraries keep a workspace for every stream they have seen.
+c10::cuda::CUDAStream side_stream(at::Device device) {
+  static std::mutex mutex;
+  static std::map<c10::DeviceIndex, c10::cuda::CUDAStream> known;
+  const std::lock_guard lock(mutex);
+  const auto found = known.find(device.index());
+  if (found != known.end()) return found->second;
+  const auto stream = c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device.index());
+  known.emplace(device.index(), stream);
+  return stream;
+}
+
 class CapturedGraph : public DeviceGraph {
  public:
   CapturedGraph(at::Device device, const std::function<void()>& work) : device_(device) {
     const c10::cuda::CUDAGuard on(device);
     const auto outer = c10::cuda::getCurrentCUDAStream(device.index());
-    const auto side = c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device.index());
+    const auto side = side_stream(device);
     wait(side, outer);
     {
       // The warm-up: libraries make their handles and workspaces for this stream, which a capture

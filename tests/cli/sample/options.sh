@@ -34,3 +34,12 @@ differs --guidance-interval 0,0.5
 differs --guide posterior
 differs --null zero
 differs --negative "disc 200 180 220"
+# What depends on the processor: AVX512_BF16, with which there is an engine to keep something.
+if sample --steps 24 --dtype int8 --guidance 9 -n 64 -o without 2>/dev/null; then
+  base='--steps 24 --dtype int8 --guidance 9 -n 64'
+  differs --reuse 24
+else
+  expect 2 sample --steps 24 --dtype bf16 --reuse 6 -o with
+fi
+expect 2 sample --steps 24 --dtype fp32 --reuse 6 -o never
+[ ! -e never ] || fail "a file was made for what cannot be"
