@@ -239,5 +239,16 @@ TEST(Sample, RecordWithReuseDoesNotDependOnItsBatch) {
   EXPECT_GT(differing, 0);
 }
 
+TEST(Sample, RefusesAMaskThatIsNotToChangeAndNoRecords) {
+  const auto model = tiny_model(tiny_config(3, 4, 9, 12));
+  Request request = half_given(*model, 2);
+  sample(*model, request, {});
+  request.frozen = at::ones_like(request.frozen);
+  EXPECT_THROW(sample(*model, request, {}), Error);
+  Request none;
+  none.prepared = nothing(0);
+  EXPECT_THROW(sample(*model, none, {}), Error);
+}
+
 }  // namespace
 }  // namespace vq
