@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdio>
 
+#include "formats/error.h"
 #include "tools/cli/options.h"
 
 namespace vq::cli {
@@ -253,6 +255,12 @@ std::string help_words(const Command& command) {
         row.value && !row.choices.empty() ? fmt::format("{}", fmt::join(row.choices, " ")) : "-");
   }
   return out;
+}
+
+// A text longer than the stream's buffer meets a full disk here, not in the last flush.
+void show_on_stdout(const std::string& text) {
+  if (std::fputs(text.c_str(), stdout) == EOF)
+    throw Error::from_errno("standard output", "cannot write");
 }
 
 }  // namespace vq::cli

@@ -311,7 +311,7 @@ Parsed parse(const Command& command, int argc, const char* const* argv) {
                              : help == "text"
                                  ? help_text(command)
                                  : fmt::format("{} (vq) {}\n", program_of(command), VQ_VERSION);
-    std::fputs(text.c_str(), stdout);
+    show_on_stdout(text);
     parsed.action = Parsed::Action::done;
     return parsed;
   }

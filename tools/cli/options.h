@@ -67,6 +67,7 @@ Parsed parse(const Command& command, int argc, const char* const* argv);
 std::string help_text(const Command& command);   // --help: at most 80 columns
 std::string help_mdoc(const Command& command);   // --help=mdoc: the OPTIONS section
 std::string help_words(const Command& command);  // --help=words: for the completion, see help.cc
+void show_on_stdout(const std::string& text);    // throws vq::Error where it cannot be written
 
 // "vq-train" of "vq-train codec": what stands before every line on stderr.
 std::string program_of(const Command& command);

@@ -176,7 +176,7 @@ int choose_verb(const char* program, const char* summary, const std::vector<Verb
   const std::string typed = argc > 1 ? argv[1] : "";
   if (argc < 2) throw Error::usage("", "what to do is missing; give one of: " + all);
   if (typed == "-h" || typed == "--help") {
-    std::fputs(verbs_help(program, summary, verbs).c_str(), stdout);
+    show_on_stdout(verbs_help(program, summary, verbs));
     return 0;
   }
   if (typed == "-V" || typed == "--version") {
