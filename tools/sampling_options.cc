@@ -254,7 +254,7 @@ JobOptions sampling_options(const cli::Parsed& parsed, const SamplingArgs& args,
   o.confidence_noise = args.confidence_noise;
   o.remask_rule = args.remask_rule;
   o.remask_strength = args.remask_strength;
-  if (args.reuse > 1 && (model.engine() == nullptr || !model.device().is_cpu())) {
+  if (args.reuse > 1 && (model.engine() == nullptr || !model.engine()->keeps())) {
     throw Error::usage("--reuse",
                        "needs -d cpu, --dtype bf16 or int8, and a processor and a model for them",
                        "see PRECISION in vq-sample(1)");

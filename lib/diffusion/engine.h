@@ -64,10 +64,11 @@ class DenoiserEngine {
     at::Tensor tokens;                  // (items, L) those they were computed with
     std::vector<int> steps;             // (items) since all were computed, 0: never
   };
+  virtual bool keeps() const { return false; }  // whether this engine can
   // hidden() with kept positions: x_t, table_rows and features of some items, whose numbers among
   // those of `kept` are `items`. Only the positions that are chosen, or have another token than
   // before, are computed. Which they are, and so what comes out, depends on the item alone. Throws
-  // vq::Error where the engine keeps nothing.
+  // vq::Error where keeps() is false.
   virtual at::Tensor hidden_keeping(const at::Tensor& x_t, const std::vector<int64_t>& table_rows,
                                     const Prepared& features, const at::Tensor& chosen,
                                     const std::vector<int64_t>& items, Kept& kept) const;

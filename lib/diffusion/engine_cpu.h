@@ -25,6 +25,7 @@ class CpuEngine : public DenoiserEngine {
   at::Tensor hidden(const at::Tensor& x_t, const std::vector<int64_t>& table_rows,
                     const Prepared& features, const at::Tensor& chosen) const override;
   at::Tensor head(const at::Tensor& hidden_rows) const override;
+  bool keeps() const override { return true; }
   at::Tensor hidden_keeping(const at::Tensor& x_t, const std::vector<int64_t>& table_rows,
                             const Prepared& features, const at::Tensor& chosen,
                             const std::vector<int64_t>& items, Kept& kept) const override;

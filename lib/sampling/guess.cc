@@ -40,7 +40,7 @@ Guess::Guess(const DiffusionModel& model, const at::Tensor& prepared, const Guid
   if (model.condition().config().kind == ConditionKind::none) guidance_.scale = 1;
   conditioned_ = model.condition()(prepared.to(model.device()));
   if (!guidance_.off()) null_ = null_features(model, null, negative, prepared.size(0));
-  if (reuse > 1 && (model.engine() == nullptr || !model.device().is_cpu()))
+  if (reuse > 1 && (model.engine() == nullptr || !model.engine()->keeps()))
     throw Error::usage("--reuse", "needs an engine of a CPU");
   kept_.every = reuse;
   kept_.steps.assign(static_cast<size_t>(guidance_.off() ? items_ : 2 * items_), 0);

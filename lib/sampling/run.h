@@ -26,7 +26,7 @@ struct SamplingRun {
   at::Tensor x;                     // (B, L) on the device, changes
   at::Tensor frozen;                // (B, L) bool on the host
   double from;                      // time at the start
-  at::Tensor masked = {};           // (B, L) bool on the host: [mask], and not frozen
+  at::Tensor masked = {};           // (B, L) bool on the host: [mask]; never frozen
   std::vector<int64_t> masks = {};  // (B) how many
   const CudaPlugin* plugin = nullptr;
 

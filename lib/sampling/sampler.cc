@@ -25,14 +25,6 @@ void check(const DiffusionModel& model, const Request& request, const SamplerOpt
   if (rows == 0) throw Error("", "there are no records to sample");
   if (!fits(request.tokens) || !fits(request.frozen))
     throw Error("", "the grid to start from is not of the model's size");
-  if (request.tokens.defined() && request.frozen.defined() &&
-      request.tokens.to(at::kCPU)
-          .eq(model.denoiser().mask())
-          .logical_and(request.frozen.to(at::kCPU))
-          .any()
-          .item<bool>()) {
-    throw Error("", "a [mask] of the grid to start from is not to change");
-  }
   if (request.time > model.schedule().timesteps())
     throw Error("", "the time to start from lies beyond the model's last step");
   if (options.one_step_posterior &&
@@ -76,9 +68,7 @@ void SamplingRun::set_masked(const at::Tensor& now) {
   masks.assign(counts.const_data_ptr<int64_t>(), counts.const_data_ptr<int64_t>() + rows());
 }
 
-void SamplingRun::read_masked() {
-  set_masked(x.eq(mask()).to(at::kCPU).logical_and(frozen.logical_not()));
-}
+void SamplingRun::read_masked() { set_masked(x.eq(mask()).to(at::kCPU)); }
 
 std::vector<double> SamplingRun::times() const {
   const int whole = options.steps > 0 ? options.steps : model.schedule().timesteps();
@@ -197,7 +187,9 @@ at::Tensor sample(const DiffusionModel& model, const Request& request,
                   upload(start, model.device()),
                   frozen,
                   from};
-  run.set_masked(start.eq(run.mask()).logical_and(frozen.logical_not()));
+  run.set_masked(start.eq(run.mask()));
+  if (run.masked.logical_and(frozen).any().item<bool>())
+    throw Error("", "a [mask] of the grid to start from is not to change");
   if (run.x.is_cuda()) run.plugin = cuda_plugin();
   if (from > 0) sample_in_order(run);
   if (report != nullptr) report->network_calls += run.guess.calls();

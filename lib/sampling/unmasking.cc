@@ -137,9 +137,7 @@ class Unmasking {
   Candidates candidates(int i, const Reveal& reveal) const {
     Candidates c;
     c.n = upload(at::tensor(reveal.count, at::kLong), run_.device());
-    const at::Tensor frozen = upload(run_.frozen, run_.device());
-    c.grid = run_.x.eq(run_.mask()).logical_and(frozen.logical_not());
-    c.grid = c.grid.logical_and(c.n.gt(0).unsqueeze(1));
+    c.grid = run_.x.eq(run_.mask()).logical_and(c.n.gt(0).unsqueeze(1));
     std::vector<int64_t> open = run_.masks;
     for (size_t b = 0; b < open.size(); ++b) open[b] = reveal.count[b] > 0 ? open[b] : 0;
     c.cells = cells_of(c.grid, std::accumulate(open.begin(), open.end(), int64_t{0}));

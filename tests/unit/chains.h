@@ -55,6 +55,21 @@ inline std::vector<uint64_t> count_up(uint64_t n) {
   return list;
 }
 
+// Each order by steps, and by tokens a step where it listens to them.
+inline std::vector<SamplerOptions> every_order() {
+  std::vector<SamplerOptions> list;
+  for (const std::string& word : order_words()) {
+    SamplerOptions options;
+    options.order = parse_order(word);
+    options.steps = 7, options.truncation.top_p = 0.9, options.seed = 3;
+    list.push_back(options);
+    if (options.order == Order::ancestral || options.order == Order::remask) continue;
+    options.steps = 0, options.tokens_per_step = 3;
+    list.push_back(options);
+  }
+  return list;
+}
+
 inline at::Tensor nothing(int64_t rows) { return at::full({rows, 1}, -1, at::kLong); }
 
 inline Grid all_masked(const DiffusionModel& model) {

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "lib/diffusion/schedule.h"
+#include "lib/runtime/cuda/draw_rules.h"
 #include "tests/unit/draw_rows.h"
 #include "tests/unit/thread_block.h"
 
@@ -15,23 +16,6 @@ namespace {
 
 using testing::expect_drawn;
 using testing::some_uniforms;
-
-DrawRules rules_of(const RowDrawing& rows) {
-  DrawRules rules;
-  const auto k = static_cast<int32_t>(rows.conditioned.size(1));
-  rules.tokens = k;
-  rules.temperature = static_cast<float>(rows.temperature);
-  rules.top_p = rows.top_p;
-  rules.top_k = rows.top_k <= 0 ? k : std::min(static_cast<int32_t>(rows.top_k), k);
-  rules.posterior = rows.posterior;
-  rules.alpha = rows.alpha;
-  rules.beta = rows.beta;
-  rules.alpha_bar_s = rows.alpha_bar_s;
-  rules.beta_bar_s = rows.beta_bar_s;
-  rules.alpha_bar_t = rows.alpha_bar_t;
-  rules.beta_bar_t = rows.beta_bar_t;
-  return rules;
-}
 
 // As draw_kernel goes through the rows.
 template <typename Logit, typename Block>

@@ -9,6 +9,7 @@
 #include <tuple>
 #include <vector>
 
+#include "formats/error.h"
 #include "lib/diffusion/engine_cpu.h"
 #include "lib/diffusion/engine_device.h"
 #include "lib/runtime/device.h"
@@ -121,6 +122,8 @@ TEST_P(Engine, IsTheSameOnAnyNumberOfThreads) {
 
 // ---- kept positions
 
+class KeepingEngine : public Engine {};  // those of a CPU
+
 DenoiserEngine::Kept keep(int every, size_t items) {
   DenoiserEngine::Kept kept;
   kept.every = every, kept.steps.assign(items, 0);
@@ -129,8 +132,7 @@ DenoiserEngine::Kept keep(int every, size_t items) {
 
 // Where nothing around them has changed, the chosen positions come out as if all were computed; and
 // in the step in which all are computed, whatever has changed.
-TEST_P(Engine, KeptPositionsAreThoseThatWouldBeComputed) {
-  if (engine_kind == Kind::device) GTEST_SKIP() << "keeps nothing";
+TEST_P(KeepingEngine, KeptPositionsAreThoseThatWouldBeComputed) {
   const at::NoGradGuard no_grad;
   const Net net(kind);
   const auto engine = make(net);
@@ -153,8 +155,7 @@ TEST_P(Engine, KeptPositionsAreThoseThatWouldBeComputed) {
 
 // In a network of one layer keys and values depend on their own token only, so a changed token
 // shows at once.
-TEST_P(Engine, KeptPositionsFollowTheirTokens) {
-  if (engine_kind == Kind::device) GTEST_SKIP() << "keeps nothing";
+TEST_P(KeepingEngine, KeptPositionsFollowTheirTokens) {
   const at::NoGradGuard no_grad;
   const Net net(kind, /*layers=*/1);
   const auto engine = make(net);
@@ -172,8 +173,7 @@ TEST_P(Engine, KeptPositionsFollowTheirTokens) {
 }
 
 // Which positions are computed is the item's own affair: others may run beside it or not.
-TEST_P(Engine, AnItemKeepsByItself) {
-  if (engine_kind == Kind::device) GTEST_SKIP() << "keeps nothing";
+TEST_P(KeepingEngine, AnItemKeepsByItself) {
   const at::NoGradGuard no_grad;
   const Net net(kind);
   const auto engine = make(net);
@@ -192,6 +192,22 @@ TEST_P(Engine, AnItemKeepsByItself) {
     EXPECT_TRUE(got.equal(want)) << step;
   }
 }
+
+TEST(DeviceEngine, KeepsNothing) {
+  const Net net(ConditionKind::none);
+  const DeviceEngine engine(*net.denoiser, nullptr);
+  EXPECT_FALSE(engine.keeps());
+  DenoiserEngine::Kept kept = keep(2, 1);
+  EXPECT_THROW(engine.hidden_keeping(at::zeros({1, 20}, at::kLong), {0},
+                                     engine.prepare(net.features(1)), at::tensor({0}), {0}, kept),
+               Error);
+}
+
+INSTANTIATE_TEST_SUITE_P(Conditions, KeepingEngine,
+                         ::testing::Combine(::testing::Values(ConditionKind::none,
+                                                              ConditionKind::label,
+                                                              ConditionKind::caption),
+                                            ::testing::Values(Kind::cpu_bf16, Kind::cpu_int8)));
 
 INSTANTIATE_TEST_SUITE_P(
     Conditions, Engine,

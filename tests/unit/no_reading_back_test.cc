@@ -17,6 +17,7 @@ namespace {
 // ---- shapes of operations that LibTorch's "meta" device has from Python only
 
 using testing::count_up;
+using testing::every_order;
 using testing::tiny_config;
 
 using torch::CppFunction;
@@ -85,20 +86,6 @@ TORCH_LIBRARY_IMPL(aten, Meta, m) {
 }
 
 // ---- the test
-
-std::vector<SamplerOptions> every_order() {
-  std::vector<SamplerOptions> list;
-  for (const std::string& word : order_words()) {
-    SamplerOptions options;
-    options.order = parse_order(word);
-    options.steps = 7, options.truncation.top_p = 0.9, options.seed = 3;
-    list.push_back(options);
-    if (options.order == Order::ancestral || options.order == Order::remask) continue;
-    options.steps = 0, options.tokens_per_step = 3;
-    list.push_back(options);
-  }
-  return list;
-}
 
 std::string name_of(const SamplerOptions& options) {
   return order_words()[static_cast<size_t>(options.order)];

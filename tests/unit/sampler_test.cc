@@ -15,21 +15,8 @@ using testing::tiny_config;
 using testing::tiny_model;
 
 using testing::count_up;
+using testing::every_order;
 using testing::nothing;
-
-std::vector<SamplerOptions> every_order() {
-  std::vector<SamplerOptions> list;
-  for (const std::string& word : order_words()) {
-    SamplerOptions options;
-    options.order = parse_order(word);
-    options.steps = 7, options.truncation.top_p = 0.9, options.seed = 3;
-    list.push_back(options);
-    if (options.order == Order::ancestral || options.order == Order::remask) continue;
-    options.steps = 0, options.tokens_per_step = 3;
-    list.push_back(options);
-  }
-  return list;
-}
 
 std::string name_of(const SamplerOptions& options) {
   return order_words()[static_cast<size_t>(options.order)] +

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <type_traits>
 
+#include "lib/runtime/cuda/draw_rules.h"
 #include "lib/runtime/cuda/kernels.h"
 #include "lib/runtime/cuda_plugin.h"
 
@@ -61,22 +62,6 @@ int64_t processors(at::Device device) {
   return std::max(count, 1);
 }
 
-DrawRules rules_of(const RowDrawing& rows, int64_t k) {
-  DrawRules rules;
-  rules.tokens = static_cast<int32_t>(k);
-  rules.temperature = static_cast<float>(rows.temperature);
-  rules.top_p = rows.top_p;
-  rules.top_k = static_cast<int32_t>(rows.top_k <= 0 ? k : std::min(rows.top_k, k));
-  rules.posterior = rows.posterior;
-  rules.alpha = rows.alpha;
-  rules.beta = rows.beta;
-  rules.alpha_bar_s = rows.alpha_bar_s;
-  rules.beta_bar_s = rows.beta_bar_s;
-  rules.alpha_bar_t = rows.alpha_bar_t;
-  rules.beta_bar_t = rows.beta_bar_t;
-  return rules;
-}
-
 template <typename Logit>
 at::Tensor draw_as(const RowDrawing& rows, at::ScalarType type, at::Device device) {
   const int64_t count = rows.conditioned.size(0), k = rows.conditioned.size(1);
@@ -96,7 +81,7 @@ at::Tensor draw_as(const RowDrawing& rows, at::ScalarType type, at::Device devic
   const auto pointer = [](const at::Tensor& t) {
     return static_cast<const Logit*>(t.const_data_ptr());
   };
-  launch.rules = rules_of(rows, k);
+  launch.rules = rules_of(rows);
   launch.conditioned = pointer(conditioned);
   if (rows.null.defined()) {
     null = logits("null", rows.null);
