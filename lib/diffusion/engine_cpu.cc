@@ -108,8 +108,9 @@ CpuEngine::CpuEngine(const Denoiser& denoiser, Precision precision,
     : denoiser_(denoiser), weights_read_(weights_read), heads_(denoiser.config().heads) {
   const at::NoGradGuard no_grad;
   const int64_t width = denoiser.config().width;
+  Product::Room room;
   const auto product = [&](const Linear& layer, double factor = 1, double bias_factor = 1) {
-    return Product(layer, kTypicalRows, precision, factor, bias_factor);
+    return Product(layer, kTypicalRows, precision, factor, bias_factor, &room);
   };
   for (const Block& block : denoiser.blocks()) {
     Layer layer;

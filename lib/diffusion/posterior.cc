@@ -2,11 +2,12 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
+
+#include "lib/runtime/parallel.h"
 
 namespace vq {
 namespace {
@@ -86,7 +87,7 @@ at::Tensor draw_rows(const at::Tensor& table, const Token& token) {
   int64_t* const out = result.data_ptr<int64_t>();
   AT_DISPATCH_FLOATING_TYPES(rows.scalar_type(), "draw_rows", [&] {
     const scalar_t* const data = rows.const_data_ptr<scalar_t>();
-    at::parallel_for(0, rows.size(0), 1, [&](int64_t begin, int64_t end) {
+    in_shares(rows.size(0), 1, [&](int64_t begin, int64_t end) {
       RowDraw draw(k);
       for (int64_t n = begin; n < end; ++n) out[n] = token(data + n * k, n, draw);
     });

@@ -1,6 +1,5 @@
 #include "lib/runtime/attention_bf16.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
@@ -11,6 +10,7 @@
 #include <limits>
 
 #include "lib/runtime/avx512.h"
+#include "lib/runtime/parallel.h"
 
 namespace vq {
 namespace {
@@ -246,7 +246,7 @@ at::Tensor attend(const at::Tensor& query, const std::vector<int64_t>& first, co
   n.padded_keys = (n.keys + kKeys - 1) / kKeys * kKeys;
   const at::Tensor result = at::empty({query.size(0), query.size(1)}, query.options());
   auto* to = reinterpret_cast<uint16_t*>(result.mutable_data_ptr<at::BFloat16>());
-  at::parallel_for(0, key.size(0) * heads, 1, [&](int64_t begin, int64_t end) {
+  in_shares(key.size(0) * heads, 1, [&](int64_t begin, int64_t end) {
     Scratch s;
     s.keys.resize(n.padded_keys * n.pairs);
     s.values.resize(n.padded_keys / 2 * n.vectors * kLanes);

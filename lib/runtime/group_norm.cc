@@ -1,12 +1,13 @@
 #include "lib/runtime/group_norm.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/group_norm.h>
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
+
+#include "lib/runtime/parallel.h"
 
 namespace vq {
 namespace {
@@ -25,7 +26,7 @@ struct Shape {
 template <typename T, typename Term>
 std::vector<double> sums(const T* x, const Shape& s, const Term& term) {
   std::vector<double> parts(static_cast<size_t>(s.batch * s.chunks() * s.groups));
-  at::parallel_for(0, s.batch * s.chunks(), 4, [&](int64_t begin, int64_t end) {
+  in_shares(s.batch * s.chunks(), 4, [&](int64_t begin, int64_t end) {
     std::vector<float> sum(static_cast<size_t>(s.channels));
     for (int64_t job = begin; job < end; ++job) {
       const int64_t picture = job / s.chunks(), first = job % s.chunks() * kChunk;
@@ -74,7 +75,7 @@ void normalise(const T* x, T* to, const Shape& s, const float* weight, const flo
     gain[i] = static_cast<float>(weight[c] / std::sqrt(second[group(i)] / count + epsilon));
     shift[i] = bias[c];
   }
-  at::parallel_for(0, s.batch * s.positions, 256, [&](int64_t begin, int64_t end) {
+  in_shares(s.batch * s.positions, 256, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const T* in = x + row * channels;
       T* out = to + row * channels;

@@ -1,6 +1,5 @@
 #include "lib/runtime/int8.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/silu.h>
@@ -8,6 +7,7 @@
 #include <algorithm>
 
 #include "lib/runtime/avx512.h"
+#include "lib/runtime/parallel.h"
 
 namespace vq {
 namespace {
@@ -90,7 +90,7 @@ RoundedRows round_rows(const at::Tensor& given) {
     auto* values = rounded.values.mutable_data_ptr<int8_t>();
     auto* scale = rounded.scale.mutable_data_ptr<float>();
     const uint16_t* from = bits(x);
-    at::parallel_for(0, x.size(0), 16, [&](int64_t begin, int64_t end) {
+    in_shares(x.size(0), 16, [&](int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n)
         scale[n] = round_row(from + n * width, values + n * width, width);
     });
@@ -117,7 +117,7 @@ at::Tensor scaled_sums(const at::Tensor& sums, const at::Tensor& row, const at::
     const auto* rows = row.const_data_ptr<float>();
     const auto* columns = column.const_data_ptr<float>();
     const auto* add = bias.const_data_ptr<float>();
-    at::parallel_for(0, sums.size(0), 16, [&](int64_t begin, int64_t end) {
+    in_shares(sums.size(0), 16, [&](int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n)
         scale_row(from + n * width, rows[n], columns, add, swish, to + n * width, width);
     });

@@ -1,6 +1,5 @@
 #include "lib/runtime/norm_bf16.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/layer_norm.h>
@@ -11,6 +10,7 @@
 #include <cmath>
 
 #include "lib/runtime/avx512.h"
+#include "lib/runtime/parallel.h"
 
 namespace vq {
 namespace {
@@ -78,7 +78,7 @@ at::Tensor add_norm(at::Tensor& x, const at::Tensor& delta, const NormScale& sca
   const uint16_t* add = delta.defined() ? bits(delta) : nullptr;
   const auto* gain = scale.gain.const_data_ptr<float>();
   const auto* shift = scale.shift.const_data_ptr<float>();
-  at::parallel_for(0, x.size(0), 16, [&](int64_t begin, int64_t end) {
+  in_shares(x.size(0), 16, [&](int64_t begin, int64_t end) {
     auto group =
         std::upper_bound(scale.first.begin(), scale.first.end(), begin) - scale.first.begin() - 1;
     for (int64_t row = begin; row < end; ++row) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/runtime/int8.h"
+#include "lib/runtime/round_bf16.h"
 
 namespace vq {
 namespace {
@@ -50,14 +51,26 @@ at::Tensor run(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& 
   return two.narrow(0, 0, 1).view(shape);
 }
 
+at::Tensor times(const at::Tensor& t, double factor) { return factor == 1 ? t : t * factor; }
+
+// weight * factor in bf16, in `room` where there is one.
+at::Tensor rounded(const at::Tensor& weight, double factor, Product::Room* room) {
+  if (room == nullptr) return times(weight, factor).to(at::kBFloat16);
+  if (!room->defined() || room->numel() < weight.numel())
+    *room = at::empty({weight.numel()}, weight.options().dtype(at::kBFloat16));
+  at::Tensor in_room = room->narrow(0, 0, weight.numel()).view(weight.sizes());
+  round_bf16(weight, factor, in_room);
+  return in_room;
+}
+
 }  // namespace
 
 Product::Product(const Linear& layer, int64_t rows, Precision precision, double weight_factor,
-                 double bias_factor) {
-  const auto times = [](const at::Tensor& t, double factor) {
-    return factor == 1 ? t : t * factor;
-  };
-  weight_ = times(layer.weight, weight_factor).to(at::kBFloat16);
+                 double bias_factor, Room* room) {
+  const bool packs = layer.weight.is_cpu() && pack_operator() && run_operator();
+  // What is neither rounded further nor laid out anew stays where it is.
+  weight_ =
+      rounded(layer.weight, weight_factor, packs || precision == Precision::int8 ? room : nullptr);
   bias_ = times(layer.bias, bias_factor);
   if (precision == Precision::int8) {
     const RoundedRows rounded = round_rows(weight_);
@@ -65,7 +78,7 @@ Product::Product(const Linear& layer, int64_t rows, Precision precision, double 
     return;
   }
   bias_ = bias_.to(at::kBFloat16);
-  packed_ = weight_.is_cpu() && pack_operator() && run_operator();
+  packed_ = packs;
   if (packed_) weight_ = pack_operator()->call(weight_, c10::SymInt(rows));
 }
 

@@ -27,9 +27,12 @@ constexpr double kGelu2Slope = 1.702;
 class Product {
  public:
   Product() = default;
+  // Memory that one layer's rounded weights lie in until they are laid out, and then the next
+  // one's: the kernel takes longer to hand out fresh memory than rounding does.
+  using Room = at::Tensor;
   // bf16 or int8. `rows`: about how many rows it will be given at once.
   Product(const Linear& layer, int64_t rows, Precision precision, double weight_factor = 1,
-          double bias_factor = 1);
+          double bias_factor = 1, Room* room = nullptr);
 
   at::Tensor operator()(const at::Tensor& x) const;
   at::Tensor activated(const at::Tensor& x) const;

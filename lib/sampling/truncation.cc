@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +10,8 @@
 #include <limits>
 #include <type_traits>
 #include <vector>
+
+#include "lib/runtime/parallel.h"
 
 namespace vq {
 namespace {
@@ -159,7 +160,7 @@ at::Tensor truncate(const at::Tensor& log_p, const Truncation& truncation) {
   p = p.contiguous();
   AT_DISPATCH_FLOATING_TYPES(p.scalar_type(), "truncate", [&] {
     scalar_t* const data = p.data_ptr<scalar_t>();
-    at::parallel_for(0, p.numel() / k, 1, [&](int64_t begin, int64_t end) {
+    in_shares(p.numel() / k, 1, [&](int64_t begin, int64_t end) {
       Ranks<scalar_t> ranks(k);
       for (int64_t row = begin; row < end; ++row) {
         ranks.truncate(data + row * k, k, top_k, top_p);

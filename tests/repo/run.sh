@@ -44,6 +44,9 @@ code '#include *[<"](ATen|c10|torch|lib)/' formats tools/cli tools/vq-info.cc |
 
 code '#include *"tools/' formats lib | rule "the layers point one way: formats/ <- lib/ <- tools/"
 
+code 'at::parallel_for\b' lib tools | grep -v '^lib/runtime/parallel.cc:' |
+  rule "threads are had by lib/runtime/parallel.h: elsewhere at::parallel_for is a plain loop, as OpenMP is not compiled in"
+
 if [ -x "$bin/vq-info" ]; then
   ldd "$bin/vq-info" | grep -E 'libtorch|libc10|libcuda|not found' | rule "vq-info runs without LibTorch"
 else

@@ -30,6 +30,19 @@ TEST_F(SideBySide, EveryPieceRunsOnce) {
   }
 }
 
+TEST_F(SideBySide, SharesAreAllNumbersOnce) {
+  for (const int64_t count : {0, 1, 7, 1000}) {
+    std::vector<std::atomic<int>> runs(static_cast<size_t>(count));
+    std::atomic<int> shares{0};
+    in_shares(count, 5, [&](int64_t begin, int64_t end) {
+      ++shares;
+      for (int64_t n = begin; n < end; ++n) ++runs[static_cast<size_t>(n)];
+    });
+    for (const auto& n : runs) EXPECT_EQ(n, 1);
+    EXPECT_EQ(shares, count == 0 ? 0 : count < 10 ? (count + 4) / 5 : 2) << count;
+  }
+}
+
 // Each waits for the other, which only two threads at once can do.
 TEST_F(SideBySide, TwoPiecesRunAtOnce) {
   std::atomic<int> there{0};
@@ -53,9 +66,10 @@ TEST_F(SideBySide, APieceIsInsideAParallelRegion) {
 }
 
 TEST_F(SideBySide, AnErrorIsThrownOn) {
-  EXPECT_THROW(side_by_side(2, [](int64_t piece) {
-                 if (piece == 1) throw std::runtime_error("no");
-               }),
+  EXPECT_THROW(side_by_side(2,
+                            [](int64_t piece) {
+                              if (piece == 1) throw std::runtime_error("no");
+                            }),
                std::runtime_error);
 }
 
