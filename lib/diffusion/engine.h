@@ -64,7 +64,7 @@ class DenoiserEngine {
     at::Tensor tokens;                  // (items, L) those they were computed with
     std::vector<int> steps;             // (items) since all were computed, 0: never
   };
-  virtual bool keeps() const { return false; }  // whether this engine can
+  virtual bool keeps() const { return false; }  // whether hidden_keeping() can be called
   // hidden() with kept positions: x_t, table_rows and features of some items, whose numbers among
   // those of `kept` are `items`. Only the positions that are chosen, or have another token than
   // before, are computed. Which they are, and so what comes out, depends on the item alone. Throws

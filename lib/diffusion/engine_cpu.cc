@@ -125,7 +125,7 @@ CpuEngine::CpuEngine(const Denoiser& denoiser, Precision precision,
     layer.out = product(block.self.out);
     if (block.condition == ConditionKind::caption) {
       layer.norm_cross = Adaptive(block.norm_cross);
-      layer.context = Product(block.cross.key_value, kTypicalRows, Precision::bf16);
+      layer.context = Product(block.cross.key_value, kTypicalRows, Precision::bf16, 1, 1, &room);
       layer.cross_query = product(block.cross.query);
       layer.cross_out = product(block.cross.out);
     }
@@ -134,7 +134,7 @@ CpuEngine::CpuEngine(const Denoiser& denoiser, Precision precision,
     layers_.push_back(std::move(layer));
     if (weights_read) weights_read();
   }
-  head_ = Product(denoiser.head_layer(), kTypicalRows, Precision::bf16);
+  head_ = Product(denoiser.head_layer(), kTypicalRows, Precision::bf16, 1, 1, &room);
 }
 
 DenoiserEngine::Prepared CpuEngine::prepare(const Features& features) const {
