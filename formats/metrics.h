@@ -15,9 +15,11 @@
 //     is       deviation (over splits), splits; it is of the fake images alone
 //     precision, recall, density, coverage: what prdc gives, a line each; real_sample, fake_sample,
 //              neighbours
-//     qs       value is a rank, 1/2 as real; gmm, knn (raw means) and gmm_held_out, knn_held_out
-//              (those of real images), knn_rank, knn_rank_error, neighbours; components, dimensions
-//              (kept), fitted, held_out (real vectors); real_sample, fake_sample
+//     qs       value is a rank among real images of the same kind, 1/2 as real; among_all,
+//              among_all_error (the rank among all of them); gmm, knn (raw means) and gmm_held_out,
+//              knn_held_out (those of real images); knn_rank, knn_among_all and their errors,
+//              neighbours; components, dimensions (kept), fitted, held_out (real vectors);
+//              real_sample, fake_sample
 //     ds       value is 1 - half the sum of the differences of real_shares and fake_shares;
 //              swapped (raw mean), swapped_rank, swapped_rank_error; the rest as for qs
 //     recon    value is dB; ssim, ssim_error

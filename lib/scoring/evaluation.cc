@@ -353,12 +353,16 @@ class Evaluation {
   void quality() {
     const Quality quality = measure_quality(real_fit(), sample(fake_, "qs"));
     Json result = sampled_line("qs", quality.gmm_rank);
+    result["among_all"] = quality.gmm_among_all.value;
+    result["among_all_error"] = quality.gmm_among_all.error;
     result["gmm"] = quality.gmm;
     result["gmm_held_out"] = quality.held_out_gmm;
     result["knn"] = quality.knn;
     result["knn_held_out"] = quality.held_out_knn;
     result["knn_rank"] = quality.knn_rank.value;
     result["knn_rank_error"] = quality.knn_rank.error;
+    result["knn_among_all"] = quality.knn_among_all.value;
+    result["knn_among_all_error"] = quality.knn_among_all.error;
     result["neighbours"] = options_.neighbours;
     add_fit(result);
     put(std::move(result));

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "formats/error.h"
 
@@ -29,18 +30,28 @@ ShareWithError mean_with_error(const at::Tensor& values) {
   return {values.mean().item<double>(), deviation / std::sqrt(static_cast<double>(n))};
 }
 
-// For each score the share of the sorted ones below it, ties by half.
-ShareWithError mean_rank(const at::Tensor& scores, const at::Tensor& sorted) {
-  const at::Tensor low = at::searchsorted(sorted, scores, false, /*right=*/false);
-  const at::Tensor high = at::searchsorted(sorted, scores, false, /*right=*/true);
-  const at::Tensor rank =
-      (low + high).to(at::kDouble) / (2.0 * static_cast<double>(sorted.numel()));
-  return mean_with_error(rank);
+}  // namespace
+
+ScoresByKind::ScoresByKind(const at::Tensor& scores, const at::Tensor& kinds) {
+  at::Tensor order;
+  std::tie(sorted, order) = scores.sort();
+  below = at::constant_pad_nd(kinds.index_select(0, order).cumsum(0), {0, 0, 1, 0});
 }
 
-at::Tensor sorted(const at::Tensor& scores) { return std::get<0>(scores.sort()); }
+at::Tensor ScoresByKind::rank_among_all(const at::Tensor& scores) const {
+  const at::Tensor low = at::searchsorted(sorted, scores, false, /*right=*/false);
+  const at::Tensor high = at::searchsorted(sorted, scores, false, /*right=*/true);
+  return (low + high).to(at::kDouble) / (2.0 * static_cast<double>(sorted.numel()));
+}
 
-}  // namespace
+at::Tensor ScoresByKind::rank_among_kind(const at::Tensor& scores, const at::Tensor& kinds) const {
+  const at::Tensor low = at::searchsorted(sorted, scores, false, /*right=*/false);
+  const at::Tensor high = at::searchsorted(sorted, scores, false, /*right=*/true);
+  const at::Tensor lower = (below.index_select(0, low) + below.index_select(0, high)) / 2;
+  const at::Tensor one_more = rank_among_all(scores).unsqueeze(1);
+  const at::Tensor rank = (lower + one_more) / (below[sorted.numel()] + 1);
+  return (rank * kinds).sum(1);
+}
 
 at::Tensor knn_scores(const at::Tensor& rows, const at::Tensor& fitted, int64_t neighbours) {
   std::vector<at::Tensor> scores;
@@ -70,8 +81,9 @@ GiqaFit fit_giqa(const at::Tensor& vectors, const GiqaOptions& options) {
   how.components = options.components;
   how.seed = options.seed;
   fit.mixture = fit_mixture(fit.fitted, how).mixture;
-  fit.held_out_gmm = sorted(fit.mixture.log_likelihood(fit.held_out));
-  fit.held_out_knn = sorted(knn_scores(fit.held_out, fit.fitted, fit.neighbours));
+  const at::Tensor kinds = fit.mixture.responsibilities(fit.held_out);
+  fit.held_out_gmm = {fit.mixture.log_likelihood(fit.held_out), kinds};
+  fit.held_out_knn = {knn_scores(fit.held_out, fit.fitted, fit.neighbours), kinds};
   return fit;
 }
 
@@ -80,13 +92,16 @@ Quality measure_quality(const GiqaFit& real, const at::Tensor& fake) {
   const at::Tensor rows = real.space.project(fake);
   const at::Tensor gmm = real.mixture.log_likelihood(rows);
   const at::Tensor knn = knn_scores(rows, real.fitted, real.neighbours);
+  const at::Tensor kinds = real.mixture.responsibilities(rows);
   Quality quality;
   quality.gmm = gmm.mean().item<double>();
   quality.knn = knn.mean().item<double>();
-  quality.gmm_rank = mean_rank(gmm, real.held_out_gmm);
-  quality.knn_rank = mean_rank(knn, real.held_out_knn);
-  quality.held_out_gmm = real.held_out_gmm.mean().item<double>();
-  quality.held_out_knn = real.held_out_knn.mean().item<double>();
+  quality.gmm_rank = mean_with_error(real.held_out_gmm.rank_among_kind(gmm, kinds));
+  quality.knn_rank = mean_with_error(real.held_out_knn.rank_among_kind(knn, kinds));
+  quality.gmm_among_all = mean_with_error(real.held_out_gmm.rank_among_all(gmm));
+  quality.knn_among_all = mean_with_error(real.held_out_knn.rank_among_all(knn));
+  quality.held_out_gmm = real.held_out_gmm.sorted.mean().item<double>();
+  quality.held_out_knn = real.held_out_knn.sorted.mean().item<double>();
   return quality;
 }
 
@@ -110,7 +125,7 @@ Diversity measure_diversity(const GiqaFit& real, const at::Tensor& real_vectors,
   const GiqaFit swapped = fit_giqa(fake, options);
   const at::Tensor scores = swapped.mixture.log_likelihood(swapped.space.project(real_vectors));
   result.swapped = scores.mean().item<double>();
-  result.swapped_rank = mean_rank(scores, swapped.held_out_gmm);
+  result.swapped_rank = mean_with_error(swapped.held_out_gmm.rank_among_all(scores));
   return result;
 }
 
