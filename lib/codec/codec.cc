@@ -4,6 +4,10 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
+#include <vector>
+
 #include "formats/error.h"
 #include "lib/codec/codebook.h"
 
@@ -16,6 +20,15 @@ void lay_out(Parameters& parameters) {
     at::Tensor weight = entry.tensor;
     if (weight.dim() == 4) weight.set_data(weight.contiguous(at::MemoryFormat::ChannelsLast));
   }
+}
+
+// run(pictures) of so many at a time.
+template <class Run>
+at::Tensor in_parts(const at::Tensor& pictures, int64_t at_once, const Run& run) {
+  if (pictures.size(0) <= at_once) return run(pictures);
+  std::vector<at::Tensor> parts;
+  for (const at::Tensor& some : pictures.split(at_once)) parts.push_back(run(some));
+  return at::cat(parts);
 }
 
 }  // namespace
@@ -118,11 +131,36 @@ int64_t Codec::grid_side(int64_t pixels) const {
   return pixels / f;
 }
 
+int64_t Codec::pictures_at_once(int64_t height, int64_t width) const {
+  constexpr int64_t kMost = int64_t{1} << 23;
+  if (!device_.is_cpu()) return std::numeric_limits<int64_t>::max();
+  const CodecConfig& c = config();
+  int64_t largest = 1, cells = height / c.patch * (width / c.patch);
+  for (int64_t l = 0; l < c.levels(); ++l) {
+    // The next level's channels are there in this one's cells when they have been doubled.
+    const int64_t channels = c.level_channels(std::min(l + 1, c.levels() - 1));
+    largest = std::max(largest, cells * std::max(channels, c.level_channels(l)));
+    cells /= 4;
+  }
+  return std::max<int64_t>(1, kMost / largest);
+}
+
+at::Tensor Codec::latent(const at::Tensor& images) const {
+  return in_parts(images.to(device_), pictures_at_once(images.size(2), images.size(3)),
+                  [&](const at::Tensor& some) { return network_->latent(some); });
+}
+
+at::Tensor Codec::picture(const at::Tensor& vectors) const {
+  const int64_t f = config().factor();
+  return in_parts(vectors, pictures_at_once(vectors.size(2) * f, vectors.size(3) * f),
+                  [&](const at::Tensor& some) { return network_->picture(some); });
+}
+
 at::Tensor Codec::encode(const at::Tensor& images) const {
   at::NoGradGuard no_grad;
   grid_side(images.size(2));
   grid_side(images.size(3));
-  const auto z = network_->latent(images.to(device_));
+  const auto z = latent(images);
   const auto rows = cells_to_rows(z.to(at::kFloat));
   const auto code = network_->scores ? cells_to_rows((*network_->scores)(z)).argmax(1)
                                      : nearest_code(rows, network_->codes);
@@ -139,7 +177,7 @@ at::Tensor Codec::log_scores(const at::Tensor& images) const {
   if (!network_->scores) {
     throw Error("", "this codec takes the nearest code and gives the others no probability");
   }
-  const auto z = network_->latent(images.to(device_));
+  const auto z = latent(images);
   const auto scores = cells_to_rows((*network_->scores)(z));
   return scores.to(at::kCPU, at::kFloat).log_softmax(1);
 }
@@ -160,13 +198,16 @@ at::Tensor Codec::decode(const at::Tensor& tokens, int64_t height, int64_t width
     }
   }
   auto vectors = vectors_.index_select(0, tokens.to(device_).reshape({-1}));
-  auto images = network_->picture(rows_to_cells(vectors, tokens.size(0), height, width));
+  auto images = picture(rows_to_cells(vectors, tokens.size(0), height, width));
   return images.to(at::kCPU, at::kFloat).clamp(-1, 1);
 }
 
 at::Tensor Codec::features(const at::Tensor& images) const {
   at::NoGradGuard no_grad;
-  return network_->encoder.hidden(images.to(device_)).to(at::kCPU);
+  const int64_t at_once = pictures_at_once(images.size(2), images.size(3));
+  return in_parts(images.to(device_), at_once,
+                  [&](const at::Tensor& some) { return network_->encoder.hidden(some); })
+      .to(at::kCPU);
 }
 
 PrunedCodec keep_codes(const CodecNetwork& network, const at::Tensor& kept) {

@@ -91,10 +91,16 @@ class Codec {
   const CodecConfig& config() const { return network_->config; }
   const std::string& identity() const { return identity_; }  // sha256 of what the tokens stand for
   const CodecNetwork& network() const { return *network_; }
+  // How many pictures of this size are computed at once, whatever the batch: on a CPU as many as
+  // keep the largest map within 2^23 numbers, for larger ones take memory and are no faster.
+  int64_t pictures_at_once(int64_t height, int64_t width) const;
   // Grid of a picture of this size; throws vq::Error when it does not divide.
   int64_t grid_side(int64_t pixels) const;
 
  private:
+  // The network's functions, so many pictures at once.
+  at::Tensor latent(const at::Tensor& images) const;
+  at::Tensor picture(const at::Tensor& vectors) const;
   // The identity where the whole codebook is used.
   at::Tensor tokens_of_codes(const at::Tensor& codes) const;
 

@@ -47,7 +47,7 @@ at::Tensor Decoder::operator()(const at::Tensor& latent) const {
     }
     if (level.upsample) x = (*level.upsample)(x);
   }
-  return unfold_pixels(conv_out_(at::silu((*norm_out_)(x))), patch_);
+  return unfold_pixels(conv_out_(norm_out_->activated(x)), patch_);
 }
 
 }  // namespace vq

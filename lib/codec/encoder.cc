@@ -43,7 +43,7 @@ at::Tensor Encoder::hidden(const at::Tensor& images) const {
     // The released codecs pad at the right and bottom only.
     if (level.downsample) x = (*level.downsample)(at::constant_pad_nd(x, {0, 1, 0, 1}));
   }
-  return at::silu((*norm_out_)((*mid_)(x)));
+  return norm_out_->activated((*mid_)(x));
 }
 
 at::Tensor Encoder::operator()(const at::Tensor& images) const { return conv_out_(hidden(images)); }

@@ -3,6 +3,10 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <cstdint>
+#include <vector>
+
+#include "lib/runtime/attention_bf16.h"
 #include "lib/runtime/group_norm.h"
 
 namespace vq {
@@ -10,6 +14,19 @@ namespace {
 
 // (B, C, H, W) -> (B, H*W, C)
 at::Tensor positions(const at::Tensor& x) { return x.flatten(2).transpose(1, 2); }
+
+// One head: (B, L, C) -> (B, L, C).
+at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value) {
+  if (!query.is_cpu() || query.scalar_type() != at::kBFloat16 || at::GradMode::is_enabled()) {
+    return at::scaled_dot_product_attention(query.unsqueeze(1), key.unsqueeze(1),
+                                            value.unsqueeze(1))
+        .squeeze(1);
+  }
+  std::vector<int64_t> first;
+  for (int64_t b = 0; b <= query.size(0); ++b) first.push_back(b * query.size(1));
+  return attention_bf16(query.reshape({-1, query.size(2)}), first, key, value, 1)
+      .view(query.sizes());
+}
 
 }  // namespace
 
@@ -33,11 +50,17 @@ Norm::Norm(Parameters& p, const std::string& name, int64_t channels, int64_t gro
   if (groups > 0) norm.emplace(p, name, channels, groups);
 }
 
-at::Tensor Norm::operator()(const at::Tensor& x) const {
-  if (!norm) return x;
-  if (!x.is_cpu() || at::GradMode::is_enabled()) return (*norm)(x);
-  return group_norm_map(x.contiguous(at::MemoryFormat::ChannelsLast), norm->groups, norm->weight,
-                        norm->bias, kGroupNormEpsilon);
+at::Tensor Norm::operator()(const at::Tensor& x) const { return apply(x, false); }
+
+at::Tensor Norm::activated(const at::Tensor& x) const { return apply(x, true); }
+
+at::Tensor Norm::apply(const at::Tensor& x, bool activated) const {
+  if (norm && x.is_cpu() && !at::GradMode::is_enabled()) {
+    return group_norm_map(x.contiguous(at::MemoryFormat::ChannelsLast), norm->weight, norm->bias,
+                          {norm->groups, kGroupNormEpsilon, activated});
+  }
+  const at::Tensor y = norm ? (*norm)(x) : x;
+  return activated ? at::silu(y) : y;
 }
 
 ResidualBlock::ResidualBlock(Parameters& p, const std::string& name, int64_t in, int64_t out,
@@ -50,8 +73,8 @@ ResidualBlock::ResidualBlock(Parameters& p, const std::string& name, int64_t in,
 }
 
 at::Tensor ResidualBlock::operator()(const at::Tensor& x) const {
-  auto y = conv1(at::silu(norm1(x)));
-  y = conv2(at::silu(norm2(y)));
+  auto y = conv1(norm1.activated(x));
+  y = conv2(norm2.activated(y));
   return y + (shortcut ? (*shortcut)(x) : x);
 }
 
@@ -65,9 +88,8 @@ AttentionBlock::AttentionBlock(Parameters& p, const std::string& name, int64_t c
 
 at::Tensor AttentionBlock::operator()(const at::Tensor& x) const {
   auto y = norm(x);
-  auto seen = at::scaled_dot_product_attention(
-      positions(q(y)).unsqueeze(1), positions(k(y)).unsqueeze(1), positions(v(y)).unsqueeze(1));
-  seen = seen.squeeze(1).view({x.size(0), x.size(2), x.size(3), x.size(1)}).permute({0, 3, 1, 2});
+  auto seen = attend(positions(q(y)), positions(k(y)), positions(v(y)));
+  seen = seen.view({x.size(0), x.size(2), x.size(3), x.size(1)}).permute({0, 3, 1, 2});
   return x + proj_out(seen);
 }
 

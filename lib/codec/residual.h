@@ -35,6 +35,10 @@ struct Norm {
   std::optional<GroupNorm> norm;
   Norm(Parameters& p, const std::string& name, int64_t channels, int64_t groups);
   at::Tensor operator()(const at::Tensor& x) const;
+  at::Tensor activated(const at::Tensor& x) const;  // y sigmoid(y) of that
+
+ private:
+  at::Tensor apply(const at::Tensor& x, bool activated) const;
 };
 
 struct ResidualBlock {

@@ -1,5 +1,6 @@
 #include "lib/runtime/attention_bf16.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
@@ -8,6 +9,8 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include "lib/runtime/avx512.h"
 #include "lib/runtime/parallel.h"
@@ -239,28 +242,40 @@ const uint16_t* bits(const at::Tensor& x) {
   return reinterpret_cast<const uint16_t*>(x.const_data_ptr<at::BFloat16>());
 }
 
+// Rows first..last-1 in pieces of whole tiles: those of one piece.
+std::pair<int64_t, int64_t> piece_of_rows(int64_t first, int64_t last, int64_t piece,
+                                          int64_t pieces) {
+  const int64_t tiles = (last - first + kTile - 1) / kTile;
+  const auto begin = [&](int64_t p) { return std::min(last, first + tiles * p / pieces * kTile); };
+  return {begin(piece), begin(piece + 1)};
+}
+
 at::Tensor attend(const at::Tensor& query, const std::vector<int64_t>& first, const at::Tensor& key,
                   const at::Tensor& value, int64_t heads) {
   const int64_t width = query.size(1) / heads;
   Shape n{key.size(1), 0, width, (width + 1) / 2, (width + kLanes - 1) / kLanes};
   n.padded_keys = (n.keys + kKeys - 1) / kKeys * kKeys;
   const at::Tensor result = at::empty({query.size(0), query.size(1)}, query.options());
-  auto* to = reinterpret_cast<uint16_t*>(result.mutable_data_ptr<at::BFloat16>());
-  in_shares(key.size(0) * heads, 1, [&](int64_t begin, int64_t end) {
+  auto* out = reinterpret_cast<uint16_t*>(result.mutable_data_ptr<at::BFloat16>());
+  // A head whole, or, where there are fewer heads than threads, in pieces.
+  const int64_t whole = key.size(0) * heads;
+  const int64_t pieces = std::max<int64_t>(1, at::get_num_threads() / whole);
+  in_shares(whole * pieces, 1, [&](int64_t begin, int64_t end) {
     Scratch s;
     s.keys.resize(n.padded_keys * n.pairs);
     s.values.resize(n.padded_keys / 2 * n.vectors * kLanes);
     s.query.resize(kTile * n.pairs);
     s.result.resize(kTile * n.vectors * kLanes);
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t item = i / heads, offset = i % heads * width;
-      if (first[item + 1] == first[item]) continue;
+      const int64_t item = i / pieces / heads, offset = i / pieces % heads * width;
+      const auto [from, to] = piece_of_rows(first[item], first[item + 1], i % pieces, pieces);
+      if (to == from) continue;
       const auto of = [&](const at::Tensor& x) {
         return Strided{bits(x) + item * x.stride(0) + offset, x.stride(1)};
       };
-      const Strided q{bits(query) + first[item] * query.stride(0) + offset, query.stride(0)};
-      attend_head(n, q, of(key), of(value), first[item + 1] - first[item],
-                  to + first[item] * query.size(1) + offset, query.size(1), s);
+      const Strided q{bits(query) + from * query.stride(0) + offset, query.stride(0)};
+      attend_head(n, q, of(key), of(value), to - from, out + from * query.size(1) + offset,
+                  query.size(1), s);
     }
   });
   return result;

@@ -18,61 +18,36 @@ constexpr float kTiny = 1e-30F;
 
 #if defined(__x86_64__)
 
-constexpr int64_t kLanes = 16;
+constexpr int64_t kLanes = kAvx512Lanes;
 
 const uint16_t* bits(const at::Tensor& x) {
   return reinterpret_cast<const uint16_t*>(x.const_data_ptr<at::BFloat16>());
 }
 
-VQ_AVX512 __mmask16 lanes(int64_t left) {
-  return static_cast<__mmask16>(left >= kLanes ? 0xffff : (1u << left) - 1);
-}
-
-VQ_AVX512 __m512 widened(const uint16_t* x, __mmask16 on) {
-  const __m512i half = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(on, x));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(half, 16));
-}
-
 VQ_AVX512_ENTRY float round_row(const uint16_t* x, int8_t* to, int64_t width) {
   __m512 largest = _mm512_setzero_ps();
   for (int64_t i = 0; i < width; i += kLanes)
-    largest = _mm512_max_ps(largest, _mm512_abs_ps(widened(x + i, lanes(width - i))));
+    largest = _mm512_max_ps(largest, _mm512_abs_ps(load_bf16(x + i, first_lanes(width - i))));
   const float scale = std::max(_mm512_reduce_max_ps(largest) / kLargest, kTiny);
   const __m512 factor = _mm512_set1_ps(1 / scale);
   for (int64_t i = 0; i < width; i += kLanes) {
-    const __mmask16 on = lanes(width - i);
-    const __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(widened(x + i, on), factor));
+    const __mmask16 on = first_lanes(width - i);
+    const __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(load_bf16(x + i, on), factor));
     _mm512_mask_cvtsepi32_storeu_epi8(to + i, on, whole);
   }
   return scale;
 }
 
-// e^-z for a sigmoid, good to bf16's rounding: 2^round times the Taylor series of the rest.
-VQ_AVX512 __m512 sigmoid(__m512 z) {
-  const __m512 x =
-      _mm512_mul_ps(_mm512_max_ps(_mm512_min_ps(z, _mm512_set1_ps(60)), _mm512_set1_ps(-60)),
-                    _mm512_set1_ps(-1.44269504F));
-  const __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m512 rest = _mm512_sub_ps(x, whole);
-  __m512 y = _mm512_set1_ps(9.6181291e-3F);
-  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(5.5504109e-2F));
-  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(2.4022651e-1F));
-  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(6.9314718e-1F));
-  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(1.0F));
-  return _mm512_div_ps(_mm512_set1_ps(1),
-                       _mm512_add_ps(_mm512_set1_ps(1), _mm512_scalef_ps(y, whole)));
-}
-
 VQ_AVX512_ENTRY void scale_row(const int32_t* sums, float row, const float* column,
-                               const float* bias, bool swish, uint16_t* to, int64_t width) {
+                               const float* bias, bool activated, uint16_t* to, int64_t width) {
   const __m512 factor = _mm512_set1_ps(row);
   for (int64_t i = 0; i < width; i += kLanes) {
-    const __mmask16 on = lanes(width - i);
+    const __mmask16 on = first_lanes(width - i);
     const __m512 sum = _mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(on, sums + i));
     const __m512 scale = _mm512_mul_ps(factor, _mm512_maskz_loadu_ps(on, column + i));
     __m512 z = _mm512_fmadd_ps(sum, scale, _mm512_maskz_loadu_ps(on, bias + i));
-    if (swish) z = _mm512_mul_ps(z, sigmoid(z));
-    _mm256_mask_storeu_epi16(to + i, on, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(z)));
+    if (activated) z = swish(z);
+    store_bf16(to + i, on, z);
   }
 }
 

@@ -19,21 +19,16 @@ constexpr double kEpsilon = 1e-5;
 
 #if defined(__x86_64__)
 
-constexpr int64_t kLanes = 16;
-
-VQ_AVX512 __mmask16 lanes(int64_t left) {
-  return static_cast<__mmask16>(left >= kLanes ? 0xffff : (1u << left) - 1);
-}
+constexpr int64_t kLanes = kAvx512Lanes;
 
 // x += delta; the row's sum.
 VQ_AVX512 float add_row(float* x, const uint16_t* delta, int64_t width) {
   __m512 sum = _mm512_setzero_ps();
   for (int64_t i = 0; i < width; i += kLanes) {
-    const __mmask16 on = lanes(width - i);
+    const __mmask16 on = first_lanes(width - i);
     __m512 value = _mm512_maskz_loadu_ps(on, x + i);
     if (delta != nullptr) {
-      const __m512i half = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(on, delta + i));
-      value = _mm512_add_ps(value, _mm512_castsi512_ps(_mm512_slli_epi32(half, 16)));
+      value = _mm512_add_ps(value, load_bf16(delta + i, on));
       _mm512_mask_storeu_ps(x + i, on, value);
     }
     sum = _mm512_add_ps(sum, value);
@@ -45,7 +40,7 @@ VQ_AVX512 float squares(const float* x, float mean, int64_t width) {
   const __m512 middle = _mm512_set1_ps(mean);
   __m512 sum = _mm512_setzero_ps();
   for (int64_t i = 0; i < width; i += kLanes) {
-    const __mmask16 on = lanes(width - i);
+    const __mmask16 on = first_lanes(width - i);
     const __m512 off = _mm512_maskz_sub_ps(on, _mm512_maskz_loadu_ps(on, x + i), middle);
     sum = _mm512_fmadd_ps(off, off, sum);
   }
@@ -59,11 +54,11 @@ VQ_AVX512_ENTRY void add_norm_row(float* x, const uint16_t* delta, const float* 
   const __m512 factor = _mm512_set1_ps(1 / std::sqrt(variance + static_cast<float>(kEpsilon)));
   const __m512 middle = _mm512_set1_ps(mean);
   for (int64_t i = 0; i < width; i += kLanes) {
-    const __mmask16 on = lanes(width - i);
+    const __mmask16 on = first_lanes(width - i);
     const __m512 y = _mm512_mul_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(on, x + i), middle), factor);
     const __m512 z = _mm512_fmadd_ps(y, _mm512_maskz_loadu_ps(on, gain + i),
                                      _mm512_maskz_loadu_ps(on, shift + i));
-    _mm256_mask_storeu_epi16(to + i, on, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(z)));
+    store_bf16(to + i, on, z);
   }
 }
 

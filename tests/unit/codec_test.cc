@@ -57,6 +57,25 @@ TEST(Codec, TokensAndPicturesHaveTheirShapes) {
   }
 }
 
+// More of them than are computed at once.
+TEST(Codec, ManyLargePicturesAreThoseOfEachAlone) {
+  CodecConfig config = small_config(1, {1, 2, 1});
+  config.encoder_blocks = config.decoder_blocks = 1, config.middle_blocks = 0;
+  const Codec codec(network_of(config, 1));
+  ASSERT_EQ(codec.pictures_at_once(256, 512), 2);
+  EXPECT_EQ(codec.pictures_at_once(2048, 2048), 1);
+  const at::Tensor images =
+      at::cat({some_images(5, 256), some_images(5, 256).flip({2})}, /*dim=*/3);
+  const at::Tensor tokens = codec.encode(images), pictures = codec.decode(tokens, 64, 128);
+  ASSERT_EQ(tokens.sizes(), at::IntArrayRef({5, 64 * 128}));
+  for (int64_t i = 0; i < 5; ++i) {
+    EXPECT_TRUE(tokens.narrow(0, i, 1).equal(codec.encode(images.narrow(0, i, 1))));
+    const at::Tensor alone = codec.decode(tokens.narrow(0, i, 1), 64, 128);
+    EXPECT_TRUE(pictures.narrow(0, i, 1).equal(alone));
+  }
+  EXPECT_TRUE(codec.features(images).narrow(0, 4, 1).equal(codec.features(images.narrow(0, 4, 1))));
+}
+
 TEST(Codec, TokensAreReadRowByRow) {
   const Codec codec(network_of(small_config(4, {1, 1}), 1));
   auto images = some_images(1, 64);  // 8 x 8 cells; wider than high: 4 rows of 8
@@ -69,8 +88,8 @@ TEST(Codec, NothingDependsOnBatchOrThreads) {
   const int threads = at::get_num_threads();
   CodecConfig attends = small_config(1, {2, 1});
   attends.attention = true, attends.middle_blocks = 2;
-  for (const auto& config : {small_config(4, {1, 2}), small_config(1, {1, 1, 2}), attends,
-                             CodecConfig::named("tiny")}) {
+  for (const auto& config :
+       {small_config(4, {1, 2}), small_config(1, {1, 1, 2}), attends, CodecConfig::named("tiny")}) {
     const Codec codec(network_of(config, 2));
     const int64_t side = 32 / config.factor();
     auto images = some_images(7);
