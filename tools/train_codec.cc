@@ -243,7 +243,7 @@ int train_codec(const cli::Context& context) {
   TrainingRun run(context, files);
   run.check_files();
   const at::Device device = open_device(files.device);
-  set_threads(files.threads);
+  start_computing(files.threads);
   const Dataset set =
       open_datasets(context.operands, {.format = dataset_format_from_word(args.format),
                                        .split = dataset_split_from_word(args.split)});

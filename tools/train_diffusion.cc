@@ -214,7 +214,7 @@ int train_diffusion(const cli::Context& context) {
   TrainingRun run(context, files);
   run.check_files();
   const at::Device device = open_device(files.device);
-  set_threads(files.threads);
+  start_computing(files.threads);
   if (context.operands.empty()) cli::refuse_terminal_input(context.operands);
   const TokenSet set = read_token_set(context.operands);
 

@@ -143,7 +143,7 @@ Writers open_writers(const vq::GridHeader& header, const vq::cli::Context& conte
 int decode(const vq::cli::Context& context) {
   if (args.sheet.empty()) vq::cli::refuse_terminal_output(args.output, args.force);
   vq::cli::refuse_terminal_input(context.operands);
-  vq::set_threads(args.threads);
+  vq::start_computing(args.threads);
   vq::Codec codec = vq::Codec::load(args.model);
   codec.to(vq::open_device(args.device));
   const vq::Precision precision = vq::choose_precision(args.dtype, codec.device());

@@ -163,7 +163,7 @@ int encode(const vq::cli::Context& context) {
     throw vq::Error::usage("--resume", "goes on with binary files only, not with --text");
   }
   const vq::Shard shard = vq::parse_shard(args.shard);
-  vq::set_threads(args.threads);
+  vq::start_computing(args.threads);
   vq::Codec codec = vq::Codec::load(args.model);
   codec.to(vq::open_device(args.device));
   if (args.sample_codes && !codec.draws_codes()) {

@@ -146,7 +146,7 @@ int run(const vq::cli::Context& context) {
   const std::vector<vq::Prompt> given = given_prompts();
   const vq::Shard shard = vq::parse_shard(args.shard);
   const at::Device device = vq::open_device(args.device);
-  vq::set_threads(args.threads);
+  vq::start_computing(args.threads);
   const auto model = vq::DiffusionModel::load(args.model, device);
   const vq::Precision precision = vq::choose_precision(args.dtype, device);
   model->make_engine(precision);

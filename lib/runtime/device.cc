@@ -6,6 +6,9 @@
 #include <c10/util/Exception.h>
 #include <c10/util/Flags.h>
 #include <dlfcn.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include <algorithm>
 #include <cstdlib>
@@ -86,6 +89,15 @@ void set_threads(int threads) {
   }
   const int all = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   at::set_num_threads(threads > 0 ? threads : all);
+}
+
+void start_computing(int threads) {
+#if defined(__GLIBC__)
+  mallopt(M_ARENA_MAX, 1);  // other arenas grow page by page, whatever is set here
+  mallopt(M_MMAP_THRESHOLD, 256 << 20);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+#endif
+  set_threads(threads);
 }
 
 bool cpu_has_bf16() {

@@ -56,7 +56,7 @@ void serve() {
 int main(int argc, char** argv) {
   try {
     if (argc != 2) throw std::runtime_error("wants THREADS");
-    at::set_num_threads(std::max(1, std::atoi(argv[1])));
+    start_computing(std::max(1, std::atoi(argv[1])));
     serve();
   } catch (const std::exception& e) {
     std::fprintf(stderr, "decode_bench: %s\n", e.what());
