@@ -19,15 +19,15 @@ std::vector<at::Tensor> each(const std::vector<at::Tensor>& all, const Change& c
 
 }  // namespace
 
-bool DenoiserEngine::serves(const DenoiserConfig& config, at::Device device, Precision precision) {
-  if (config.convolutions || precision == Precision::fp32) return false;
+bool DenoiserEngine::serves(at::Device device, Precision precision) {
+  if (precision == Precision::fp32) return false;
   return device.is_cpu() ? has_avx512_bf16() : precision == Precision::bf16;
 }
 
 std::unique_ptr<DenoiserEngine> DenoiserEngine::make(const Denoiser& denoiser, at::Device device,
                                                      Precision precision,
                                                      const std::function<void()>& weights_read) {
-  if (!serves(denoiser.config(), device, precision)) return nullptr;
+  if (!serves(device, precision)) return nullptr;
   if (device.is_cpu()) return std::make_unique<CpuEngine>(denoiser, precision, weights_read);
   return std::make_unique<DeviceEngine>(denoiser, device.is_cuda() ? cuda_plugin() : nullptr);
 }
@@ -45,7 +45,7 @@ DenoiserEngine::Prepared DenoiserEngine::Prepared::range(int64_t first, int64_t 
 at::Tensor DenoiserEngine::hidden_keeping(const at::Tensor&, const std::vector<int64_t>&,
                                           const Prepared&, const at::Tensor&,
                                           const std::vector<int64_t>&, Kept&) const {
-  throw Error::usage("--reuse", "needs an engine of a CPU");
+  throw Error::usage("--reuse", "needs an engine that keeps cells");
 }
 
 at::Tensor gain_and_shift(const at::Tensor& scale_and_shift) {

@@ -28,9 +28,8 @@ namespace vq {
 
 class DenoiserEngine {
  public:
-  // Not for fp32, nor for a denoiser whose MLPs are convolutions; on a CPU only with AVX512_BF16;
-  // int8 only on a CPU.
-  static bool serves(const DenoiserConfig& config, at::Device device, Precision precision);
+  // Not for fp32; on a CPU only with AVX512_BF16; int8 only on a CPU.
+  static bool serves(at::Device device, Precision precision);
   // Null where it does not serve. Keeps a reference to the denoiser, whose tensors must stay where
   // they are. They may lie in a mapped file: `weights_read` is called when many of them have been
   // read and will not be for long.
@@ -54,6 +53,8 @@ class DenoiserEngine {
   virtual at::Tensor hidden(const at::Tensor& x_t, const std::vector<int64_t>& table_rows,
                             const Prepared& features, const at::Tensor& chosen) const = 0;
   virtual at::Tensor head(const at::Tensor& hidden_rows) const = 0;  // (N, D) -> (N, K) fp32 logits
+  // Until the denoiser's weights are not needed any more but for AdaLN: before they are changed.
+  virtual void finish() const {}
 
   // What a run keeps of its items' positions from step to step: an approximation. A position whose
   // token has not changed is taken to have the keys and values it had, though the others around it
@@ -64,7 +65,9 @@ class DenoiserEngine {
     at::Tensor tokens;                  // (items, L) those they were computed with
     std::vector<int> steps;             // (items) since all were computed, 0: never
   };
-  virtual bool keeps() const { return false; }  // whether hidden_keeping() can be called
+  // Whether hidden_keeping() can be called: not on a device, nor where MLPs are convolutions, whose
+  // cells depend on those around them.
+  virtual bool keeps() const { return false; }
   // hidden() with kept positions: x_t, table_rows and features of some items, whose numbers among
   // those of `kept` are `items`. Only the positions that are chosen, or have another token than
   // before, are computed. Which they are, and so what comes out, depends on the item alone. Throws

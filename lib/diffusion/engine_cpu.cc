@@ -5,6 +5,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "lib/runtime/attention_bf16.h"
 #include "lib/runtime/device.h"
@@ -36,6 +37,23 @@ std::vector<int64_t> even_rows(int64_t items, int64_t each) {
   std::vector<int64_t> first(items + 1);
   for (int64_t b = 0; b <= items; ++b) first[b] = b * each;
   return first;
+}
+
+std::vector<int64_t> all_rows(int64_t count) {
+  std::vector<int64_t> rows(static_cast<size_t>(count));
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows;
+}
+
+// A product of patches, some rows at a time: patches are nine times what they are made of.
+template <class Half>
+at::Tensor of_patches(const at::Tensor& rows, const at::Tensor& around, const Half& half) {
+  constexpr int64_t kTogether = 1024;
+  const at::Tensor with_edge = edged(rows);
+  std::vector<at::Tensor> parts;
+  for (const at::Tensor& some : around.split(9 * kTogether))
+    parts.push_back(half(patches(with_edge, some)));
+  return parts.size() == 1 ? parts[0] : at::cat(parts);
 }
 
 // Whether every thread has about as many items as the others: at most an eighth of the time is
@@ -105,42 +123,68 @@ bool CpuEngine::Adaptive::learn(const std::vector<int64_t>& rows) {
 
 CpuEngine::CpuEngine(const Denoiser& denoiser, Precision precision,
                      const std::function<void()>& weights_read)
-    : denoiser_(denoiser), weights_read_(weights_read), heads_(denoiser.config().heads) {
-  const at::NoGradGuard no_grad;
-  const int64_t width = denoiser.config().width;
-  Product::Room room;
-  const auto product = [&](const Linear& layer, double factor = 1, double bias_factor = 1) {
-    return Product(layer, kTypicalRows, precision, factor, bias_factor, &room);
-  };
+    : denoiser_(denoiser),
+      weights_read_(weights_read),
+      heads_(denoiser.config().heads),
+      grid_{denoiser.config().grid_height, denoiser.config().grid_width} {
   for (const Block& block : denoiser.blocks()) {
-    Layer layer;
+    Layer& layer = layers_.emplace_back();
     layer.block = &block;
     layer.norm_self = Adaptive(block.norm_self);
-    if (layers_.size() + 1 < denoiser.blocks().size()) {
-      layer.qkv = product(block.self.qkv);
-    } else {
-      layer.last_query = product(rows_of(block.self.qkv, 0, width));
-      layer.last_key_value = product(rows_of(block.self.qkv, width, 3 * width));
-    }
-    layer.out = product(block.self.out);
-    if (block.condition == ConditionKind::caption) {
-      layer.norm_cross = Adaptive(block.norm_cross);
-      layer.context = Product(block.cross.key_value, kTypicalRows, Precision::bf16, 1, 1, &room);
-      layer.cross_query = product(block.cross.query);
-      layer.cross_out = product(block.cross.out);
-    }
-    layer.mlp_in = product(block.mlp.in, kGelu2Slope, kGelu2Slope);
-    layer.mlp_out = product(block.mlp.out, 1 / kGelu2Slope);
-    layers_.push_back(std::move(layer));
-    if (weights_read) weights_read();
+    if (block.condition == ConditionKind::caption) layer.norm_cross = Adaptive(block.norm_cross);
   }
-  head_ = Product(denoiser.head_layer(), kTypicalRows, Precision::bf16, 1, 1, &room);
+  work_ = Background(layers_.size() + 2,
+                     [this, precision, room = Product::Room()](size_t piece) mutable {
+                       make_ready(piece, precision, room);
+                       if (weights_read_) weights_read_();
+                     });
 }
+
+void CpuEngine::make_ready(size_t piece, Precision precision, Product::Room& room) {
+  const at::NoGradGuard no_grad;
+  const auto product = [&](const Linear& linear, double factor = 1, double bias_factor = 1) {
+    return Product(linear, kTypicalRows, precision, factor, bias_factor, &room);
+  };
+  const auto in_bf16 = [&](const Linear& linear) {
+    return Product(linear, kTypicalRows, Precision::bf16, 1, 1, &room);
+  };
+  if (piece == 0) {
+    for (Layer& layer : layers_) {
+      if (layer.block->condition == ConditionKind::caption)
+        layer.context = in_bf16(layer.block->cross.key_value);
+    }
+    return;
+  }
+  if (piece > layers_.size()) {
+    head_ = in_bf16(denoiser_.head_layer());
+    return;
+  }
+  Layer& layer = layers_[piece - 1];
+  const Block& block = *layer.block;
+  const int64_t width = denoiser_.config().width;
+  if (piece < layers_.size()) {
+    layer.qkv = product(block.self.qkv);
+  } else {
+    layer.last_query = product(rows_of(block.self.qkv, 0, width));
+    layer.last_key_value = product(rows_of(block.self.qkv, width, 3 * width));
+  }
+  layer.out = product(block.self.out);
+  if (block.condition == ConditionKind::caption) {
+    layer.cross_query = product(block.cross.query);
+    layer.cross_out = product(block.cross.out);
+  }
+  const auto& conv = block.conv_mlp;
+  layer.mlp_in = product(conv ? as_product(conv->in) : block.mlp.in, kGelu2Slope, kGelu2Slope);
+  layer.mlp_out = product(conv ? as_product(conv->out) : block.mlp.out, 1 / kGelu2Slope);
+}
+
+void CpuEngine::finish() const { work_.wait(layers_.size() + 1); }
 
 DenoiserEngine::Prepared CpuEngine::prepare(const Features& features) const {
   const at::NoGradGuard no_grad;
   const AutocastScope whole(at::kCPU, Precision::fp32);
   Prepared prepared;
+  work_.wait(0);
   for (const Layer& layer : layers_) {
     if (layer.block->condition == ConditionKind::caption)
       prepared.key_value.push_back(layer.context(features.context.to(at::kBFloat16)));
@@ -177,13 +221,13 @@ at::Tensor CpuEngine::self(const Layer& layer, Step& step, const at::Tensor& del
                                   by_item.narrow(2, 2 * width, width), heads_));
 }
 
-// From here on only the chosen rows go on.
+// From here on only these rows go on.
 at::Tensor CpuEngine::last_self(const Layer& layer, Step& step, const at::Tensor& delta,
-                                const at::Tensor& chosen) const {
+                                const std::vector<int64_t>& rows) const {
   const int64_t width = step.x.size(1), items = static_cast<int64_t>(step.table.size());
   const at::Tensor normed = add_norm_bf16(step.x, delta, time_scale(layer.norm_self, step));
   const at::Tensor key_value = layer.last_key_value(normed).view({items, -1, 2 * width});
-  const std::vector<int64_t> rows = to_vector(chosen);
+  const at::Tensor chosen = at::tensor(rows, at::kLong);
   for (int64_t& first : step.first)
     first = std::lower_bound(rows.begin(), rows.end(), first) - rows.begin();
   step.x = step.x.index_select(0, chosen);
@@ -209,13 +253,26 @@ at::Tensor CpuEngine::mlp(const Layer& layer, size_t number, Step& step, const a
       layer.block->condition == ConditionKind::label
           ? halves(features.label_norm[number], step.first)
           : NormScale{norm.weight.unsqueeze(0), norm.bias.unsqueeze(0), {0, step.x.size(0)}};
-  return layer.mlp_out(layer.mlp_in.activated(add_norm_bf16(step.x, delta, scale)));
+  const at::Tensor normed = add_norm_bf16(step.x, delta, scale);
+  if (!step.around_in.defined()) return layer.mlp_out(layer.mlp_in.activated(normed));
+  const at::Tensor between = of_patches(
+      normed, step.around_in, [&](const at::Tensor& x) { return layer.mlp_in.activated(x); });
+  return of_patches(between, step.around_out, layer.mlp_out);
+}
+
+std::vector<int64_t> CpuEngine::surroundings(const std::vector<int64_t>& chosen, Step& step) const {
+  if (!denoiser_.config().convolutions) return chosen;
+  const std::vector<int64_t> near = grown(chosen, grid_), far = grown(near, grid_);
+  step.around_in = neighbours(far, near, grid_);
+  step.around_out = neighbours(near, chosen, grid_);
+  return far;
 }
 
 at::Tensor CpuEngine::hidden(const at::Tensor& x_t, const std::vector<int64_t>& table,
                              const Prepared& features, const at::Tensor& chosen) const {
   const at::NoGradGuard no_grad;
   const AutocastScope whole(at::kCPU, Precision::fp32);
+  finish();
   learn_times(table);  // here, where no threads are at work on them yet
   const int64_t items = x_t.size(0), length = x_t.size(1), threads = at::get_num_threads();
   if (!even_shares(items, threads)) return hidden_of(x_t, table, features, chosen);
@@ -243,16 +300,23 @@ at::Tensor CpuEngine::hidden_of(const at::Tensor& x_t, const std::vector<int64_t
   const at::NoGradGuard no_grad;  // these two hold for one thread
   const AutocastScope whole(at::kCPU, Precision::fp32);
   Step step{denoiser_.embedded(x_t).flatten(0, 1), even_rows(x_t.size(0), x_t.size(1)), table};
+  if (denoiser_.config().convolutions) {
+    const std::vector<int64_t> all = all_rows(x_t.numel());
+    step.around_in = step.around_out = neighbours(all, all, grid_);
+  }
+  const std::vector<int64_t> wanted = to_vector(chosen);
+  std::vector<int64_t> last;
   at::Tensor delta;
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
-    delta =
-        i + 1 < layers_.size() ? self(layer, step, delta) : last_self(layer, step, delta, chosen);
+    if (i + 1 == layers_.size()) last = surroundings(wanted, step);
+    delta = i + 1 < layers_.size() ? self(layer, step, delta) : last_self(layer, step, delta, last);
     if (layer.block->condition == ConditionKind::caption)
       delta = cross(layer, i, step, delta, features);
     delta = mlp(layer, i, step, delta, features);
   }
-  return step.x + delta;
+  if (last.size() == wanted.size()) return step.x + delta;
+  return step.x.index_select(0, at::searchsorted(at::tensor(last, at::kLong), chosen)) + delta;
 }
 
 at::Tensor CpuEngine::self_keeping(size_t number, Step& step, const at::Tensor& delta,
@@ -280,6 +344,7 @@ at::Tensor CpuEngine::hidden_keeping(const at::Tensor& x_t, const std::vector<in
                                      const std::vector<int64_t>& items, Kept& kept) const {
   const at::NoGradGuard no_grad;
   const AutocastScope whole(at::kCPU, Precision::fp32);
+  finish();
   learn_times(table);
   if (kept.key_value.empty()) {
     const int64_t all = static_cast<int64_t>(kept.steps.size());
@@ -306,6 +371,7 @@ at::Tensor CpuEngine::hidden_keeping(const at::Tensor& x_t, const std::vector<in
 at::Tensor CpuEngine::head(const at::Tensor& hidden_rows) const {
   const at::NoGradGuard no_grad;
   const AutocastScope whole(at::kCPU, Precision::fp32);
+  finish();
   return head_(denoiser_.head_norm()(hidden_rows).to(at::kBFloat16)).to(at::kFloat);
 }
 

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <numeric>
 
+#include "lib/diffusion/patches.h"
 #include "lib/runtime/device.h"
 
 namespace vq {
@@ -75,11 +77,19 @@ DeviceEngine::DeviceEngine(const Denoiser& denoiser, const CudaPlugin* plugin)
       layer.plain_gain = block.norm_mlp.weight.unsqueeze(0);
       layer.plain_shift = block.norm_mlp.bias.unsqueeze(0);
     }
-    layer.mlp_in = product(block.mlp.in, kGelu2Slope, kGelu2Slope);
-    layer.mlp_out = product(block.mlp.out, 1 / kGelu2Slope);
+    const auto& conv = block.conv_mlp;
+    layer.mlp_in = product(conv ? as_product(conv->in) : block.mlp.in, kGelu2Slope, kGelu2Slope);
+    layer.mlp_out = product(conv ? as_product(conv->out) : block.mlp.out, 1 / kGelu2Slope);
     layers_.push_back(std::move(layer));
   }
   times_ = at::stack(times);
+  const DenoiserConfig& config = denoiser.config();
+  if (config.convolutions) {
+    std::vector<int64_t> cells(static_cast<size_t>(config.grid_height * config.grid_width));
+    std::iota(cells.begin(), cells.end(), 0);
+    around_ = upload(neighbours(cells, cells, {config.grid_height, config.grid_width}),
+                     denoiser.head_layer().weight.device());
+  }
   head_ = product(denoiser.head_layer());
 }
 
@@ -111,6 +121,17 @@ at::Tensor DeviceEngine::normed(at::Tensor& x, const at::Tensor& delta, const at
       .to(at::kBFloat16);
 }
 
+at::Tensor DeviceEngine::mlp(const Layer& layer, const at::Tensor& normed, int64_t items) const {
+  if (!around_.defined()) return layer.mlp_out(layer.mlp_in.activated(normed));
+  // What lies beyond the edge of each grid is the row behind the last of all.
+  const int64_t length = normed.size(0) / items;
+  const at::Tensor first = at::arange(items, around_.options()).unsqueeze(1) * length;
+  const at::Tensor around =
+      at::where(around_.eq(length), normed.size(0), around_.unsqueeze(0) + first).flatten();
+  const at::Tensor between = layer.mlp_in.activated(patches(edged(normed), around));
+  return layer.mlp_out(patches(edged(between), around));
+}
+
 at::Tensor DeviceEngine::everywhere(const at::Tensor& x_t, const at::Tensor& table_rows,
                                     const Prepared& features) const {
   const int64_t heads = denoiser_.config().heads, items = x_t.size(0);
@@ -135,7 +156,7 @@ at::Tensor DeviceEngine::everywhere(const at::Tensor& x_t, const at::Tensor& tab
       const auto both = features.label_norm[i].chunk(2, -1);
       gain = both[0], shift = both[1];
     }
-    delta = layer.mlp_out(layer.mlp_in.activated(normed(x, delta, gain, shift, items)));
+    delta = mlp(layer, normed(x, delta, gain, shift, items), items);
   }
   return x.add_(delta);
 }

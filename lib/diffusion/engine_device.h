@@ -35,7 +35,8 @@ class DeviceEngine : public DenoiserEngine {
     size_t time_self = 0, time_cross = 0;  // numbers of their norms in times_
     bool crosses = false;
     at::Tensor plain_gain, plain_shift;  // (1, D) of the MLP's norm; undefined with a class
-    Product qkv, out, cross_query, cross_out, context, mlp_in, mlp_out;
+    Product qkv, out, cross_query, cross_out, context;
+    Product mlp_in, mlp_out;  // where they are convolutions, of patches
   };
   // What a step works on where it is replayed: always the same tensors, filled anew.
   struct Replay {
@@ -52,6 +53,7 @@ class DeviceEngine : public DenoiserEngine {
   // x (B L, D) += delta, normalised; gain, shift (B or 1, D) -> bf16.
   at::Tensor normed(at::Tensor& x, const at::Tensor& delta, const at::Tensor& gain,
                     const at::Tensor& shift, int64_t items) const;
+  at::Tensor mlp(const Layer& layer, const at::Tensor& normed, int64_t items) const;
   // The same as everywhere(); null before it is worth while, and where capturing failed.
   const at::Tensor* replayed(const at::Tensor& x_t, const at::Tensor& table_rows,
                              const Prepared& features) const;
@@ -60,7 +62,8 @@ class DeviceEngine : public DenoiserEngine {
 
   const Denoiser& denoiser_;
   const CudaPlugin* plugin_;
-  at::Tensor times_;  // (norms, 2, T, D) gain and shift of every row of every time table
+  at::Tensor around_;  // of convolutions: the neighbours of one grid's cells
+  at::Tensor times_;   // (norms, 2, T, D) gain and shift of every row of every time table
   std::vector<Layer> layers_;
   Product head_;
   mutable std::map<int64_t, Replay> replays_;  // by batch size

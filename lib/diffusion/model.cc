@@ -110,6 +110,12 @@ std::unique_ptr<DiffusionModel> DiffusionModel::load(const std::string& path, at
   return model;
 }
 
+Parameters& DiffusionModel::parameters() {
+  if (engine_ != nullptr) engine_->finish();
+  forget_file_ = {};
+  return parameters_;
+}
+
 at::Device DiffusionModel::device() const { return parameters_.entries().front().tensor.device(); }
 
 void DiffusionModel::make_engine(Precision precision) {
@@ -118,9 +124,7 @@ void DiffusionModel::make_engine(Precision precision) {
     if (forget_file_) forget_file_();
   });
   if (engine_ == nullptr && precision == Precision::int8) {
-    throw Error::usage(
-        "--dtype",
-        "int8 needs a processor with AVX512_BF16, -d cpu, and a model without convolutions");
+    throw Error::usage("--dtype", "int8 needs a processor with AVX512_BF16, and -d cpu");
   }
 }
 

@@ -53,10 +53,7 @@ class DiffusionModel {
   const Condition& condition() const { return *condition_; }
   const Schedule& schedule() const { return *schedule_; }
   // What is changed in them must stay in memory: their file's pages are not given back any more.
-  Parameters& parameters() {
-    forget_file_ = {};
-    return parameters_;
-  }
+  Parameters& parameters();
   const std::string& identity() const { return identity_; }  // of the file it was loaded from
   at::Device device() const;
 
@@ -79,9 +76,9 @@ class DiffusionModel {
   std::unique_ptr<Condition> condition_;
   std::unique_ptr<Denoiser> denoiser_;
   std::unique_ptr<Schedule> schedule_;
-  std::unique_ptr<DenoiserEngine> engine_;
   std::function<void()> forget_file_;  // gives back the pages of the file the weights lie in
   std::string identity_;
+  std::unique_ptr<DenoiserEngine> engine_;  // last: it reads the weights while it lives
 };
 
 }  // namespace vq

@@ -57,7 +57,8 @@ at::Tensor load_tensor(const SafetensorsFile& file, const std::string& name);
 
 // Identity of a model: sha256 of its tensors' names and bytes in the order of the file; independent
 // of metadata. Of tensors of 256 MiB and more together, sixteen pages of 4 KiB each, evenly spread:
-// reading gigabytes would take longer than the first picture.
+// reading gigabytes would take longer than the first picture. The file's pages are given back, so
+// only while nothing was written to its tensors.
 std::string model_identity(const SafetensorsFile& file);
 
 }  // namespace vq

@@ -79,6 +79,7 @@ struct Net {
     parameters.set_requires_grad(false);
     parameters.to(device, at::kFloat);
     engine = DenoiserEngine::make(denoiser, device, precision);
+    if (engine) engine->finish();
   }
 
   // Logits at the chosen positions of both branches.
@@ -169,7 +170,7 @@ int main(int argc, char** argv) {
   try {
     if (argc < 4) throw std::runtime_error("wants THREADS SIZE DTYPE [DEVICE]");
     const at::Device device = open_device(argc > 4 ? argv[4] : "cpu");
-    at::set_num_threads(std::max(1, std::atoi(argv[1])));
+    start_computing(std::max(1, std::atoi(argv[1])));
     const at::NoGradGuard no_grad;
     at::manual_seed(1);
     serve(argv[2], choose_precision(argv[3], device), device);

@@ -22,10 +22,11 @@ using testing::Net;
 
 enum class Kind { cpu_bf16, cpu_int8, device };
 
-class Engine : public ::testing::TestWithParam<std::tuple<ConditionKind, Kind>> {
+class Engine : public ::testing::TestWithParam<std::tuple<ConditionKind, Kind, bool>> {
  protected:
   const ConditionKind kind = std::get<0>(GetParam());
   const Kind engine_kind = std::get<1>(GetParam());
+  const bool convolutions = std::get<2>(GetParam());
   const double error = engine_kind == Kind::cpu_int8 ? 0.04 : 0.01;  // of what they round
 
   std::unique_ptr<DenoiserEngine> make(const Net& net) const {
@@ -37,7 +38,7 @@ class Engine : public ::testing::TestWithParam<std::tuple<ConditionKind, Kind>> 
 
 TEST_P(Engine, IsTheDenoiserAtTheChosenRows) {
   const at::NoGradGuard no_grad;
-  const Net net(kind);
+  const Net net(kind, 3, convolutions);
   const Features features = net.features(3);
   const at::Tensor x_t = at::randint(31, {3, 20}, at::kLong);
   const auto engine = make(net);
@@ -62,7 +63,7 @@ TEST_P(Engine, IsTheDenoiserAtTheChosenRows) {
 // far.
 TEST_P(Engine, IsNotTheDenoiserOfAnotherTimeOrCondition) {
   const at::NoGradGuard no_grad;
-  const Net net(kind);
+  const Net net(kind, 3, convolutions);
   const Features features = net.features(2);
   const at::Tensor x_t = at::randint(31, {1, 20}, at::kLong).expand({2, 20});
   const auto engine = make(net);
@@ -81,7 +82,7 @@ TEST_P(Engine, IsNotTheDenoiserOfAnotherTimeOrCondition) {
 
 TEST_P(Engine, ItemDoesNotDependOnTheOthers) {
   const at::NoGradGuard no_grad;
-  const Net net(kind);
+  const Net net(kind, 3, convolutions);
   const Features features = net.features(4);
   const at::Tensor x_t = at::randint(31, {4, 20}, at::kLong);
   const std::vector<int64_t> times = {1, 9, 9, 3};
@@ -103,7 +104,7 @@ TEST_P(Engine, IsTheSameOnAnyNumberOfThreads) {
   const at::NoGradGuard no_grad;
   const AutocastScope autocast(at::kCPU, Precision::bf16);
   const int before = at::get_num_threads();
-  const Net net(kind);
+  const Net net(kind, 3, convolutions);
   const Features features = net.features(6);
   const at::Tensor x_t = at::randint(31, {6, 20}, at::kLong);
   const std::vector<int64_t> times = {1, 9, 9, 3, 0, 9};
@@ -134,7 +135,7 @@ DenoiserEngine::Kept keep(int every, size_t items) {
 // in the step in which all are computed, whatever has changed.
 TEST_P(KeepingEngine, KeptPositionsAreThoseThatWouldBeComputed) {
   const at::NoGradGuard no_grad;
-  const Net net(kind);
+  const Net net(kind, 3, convolutions);
   const auto engine = make(net);
   const DenoiserEngine::Prepared prepared = engine->prepare(net.features(2));
   const at::Tensor x_t = at::randint(31, {2, 20}, at::kLong);
@@ -157,7 +158,7 @@ TEST_P(KeepingEngine, KeptPositionsAreThoseThatWouldBeComputed) {
 // shows at once.
 TEST_P(KeepingEngine, KeptPositionsFollowTheirTokens) {
   const at::NoGradGuard no_grad;
-  const Net net(kind, /*layers=*/1);
+  const Net net(kind, /*layers=*/1, convolutions);
   const auto engine = make(net);
   const DenoiserEngine::Prepared prepared = engine->prepare(net.features(3));
   at::Tensor x_t = at::randint(30, {3, 20}, at::kLong);
@@ -175,7 +176,7 @@ TEST_P(KeepingEngine, KeptPositionsFollowTheirTokens) {
 // Which positions are computed is the item's own affair: others may run beside it or not.
 TEST_P(KeepingEngine, AnItemKeepsByItself) {
   const at::NoGradGuard no_grad;
-  const Net net(kind);
+  const Net net(kind, 3, convolutions);
   const auto engine = make(net);
   const DenoiserEngine::Prepared prepared = engine->prepare(net.features(2));
   DenoiserEngine::Kept together = keep(2, 2), alone = keep(2, 1);
@@ -193,6 +194,12 @@ TEST_P(KeepingEngine, AnItemKeepsByItself) {
   }
 }
 
+TEST(CpuEngine, KeepsNothingWhereCellsDependOnThoseAroundThem) {
+  EXPECT_TRUE(CpuEngine(*Net(ConditionKind::none).denoiser, Precision::bf16, nullptr).keeps());
+  const Net net(ConditionKind::none, 1, /*convolutions=*/true);
+  EXPECT_FALSE(CpuEngine(*net.denoiser, Precision::bf16, nullptr).keeps());
+}
+
 TEST(DeviceEngine, KeepsNothing) {
   const Net net(ConditionKind::none);
   const DeviceEngine engine(*net.denoiser, nullptr);
@@ -207,13 +214,15 @@ INSTANTIATE_TEST_SUITE_P(Conditions, KeepingEngine,
                          ::testing::Combine(::testing::Values(ConditionKind::none,
                                                               ConditionKind::label,
                                                               ConditionKind::caption),
-                                            ::testing::Values(Kind::cpu_bf16, Kind::cpu_int8)));
+                                            ::testing::Values(Kind::cpu_bf16, Kind::cpu_int8),
+                                            ::testing::Values(false)));
 
 INSTANTIATE_TEST_SUITE_P(
     Conditions, Engine,
     ::testing::Combine(::testing::Values(ConditionKind::none, ConditionKind::label,
                                          ConditionKind::caption),
-                       ::testing::Values(Kind::cpu_bf16, Kind::cpu_int8, Kind::device)));
+                       ::testing::Values(Kind::cpu_bf16, Kind::cpu_int8, Kind::device),
+                       ::testing::Bool()));
 
 }  // namespace
 }  // namespace vq

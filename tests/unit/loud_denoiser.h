@@ -14,17 +14,18 @@ struct Net {
   Parameters p{1};
   DenoiserConfig config;
   std::optional<Denoiser> denoiser;
-  explicit Net(ConditionKind kind, int64_t layers = 3) {
+  explicit Net(ConditionKind kind, int64_t layers = 3, bool convolutions = false) {
     config.layers = layers, config.width = 48, config.heads = 3;
     config.grid_height = 4, config.grid_width = 5;
     config.codebook_size = 30, config.timesteps = 10, config.condition = kind;
     config.context_width = kind == ConditionKind::caption ? 24 : 0;
     config.label_rows = kind == ConditionKind::label ? 5 : 0;
+    config.convolutions = convolutions;
     denoiser.emplace(p, config);
     p.set_requires_grad(false);
     at::manual_seed(1);
     for (const Parameters::Entry& entry : p.entries())
-      entry.tensor.add_(at::randn_like(entry.tensor), 0.15);
+      entry.tensor.add_(at::randn_like(entry.tensor), entry.tensor.dim() == 4 ? 0.05 : 0.15);
   }
   Features features(int64_t rows) const {
     Features f;
