@@ -88,11 +88,12 @@ VQ_AVX512 __m512 exp2_below(__m512 x) {
   return _mm512_scalef_ps(y, x);
 }
 
-// What belongs to one tile of rows.
+// What belongs to one tile of rows. Totals are summed lane by lane, and across lanes at the end.
 struct Tile {
   alignas(64) float scores[kTile][kStretch];
   alignas(64) Word weights[kTile][kStretch / 2];
-  float highest[kTile], total[kTile];
+  alignas(64) float total[kTile][kLanes];
+  alignas(64) float highest[kLanes];  // of kTile rows; the others are not used
 };
 
 // scores of the tile's rows and the keys from..to-1, not yet scaled.
@@ -121,22 +122,39 @@ VQ_AVX512 void score(const Shape& n, const Word* query, const Word* keys, int64_
   }
 }
 
-// Scores -> weights in bf16, powers of two of `scale` times them, with the row's running maximum
-// and total; what was summed before shrinks by the new maximum, `result` too.
+// The rows' maxima so far, these scores included; for each row by what factor the sums before them
+// shrink.
+VQ_AVX512 __m512 raise_highest(int64_t count, float scale, Tile& tile) {
+  __m512 high[kTile];
+#pragma GCC unroll 8
+  for (int64_t r = 0; r < kTile; ++r) high[r] = _mm512_load_ps(tile.scores[r]);
+  for (int64_t s = kLanes; s < count; s += kLanes) {
+#pragma GCC unroll 8
+    for (int64_t r = 0; r < kTile; ++r)
+      high[r] = _mm512_max_ps(high[r], _mm512_load_ps(tile.scores[r] + s));
+  }
+  const __m512 before = _mm512_load_ps(tile.highest);
+#pragma GCC unroll 8
+  for (int64_t r = 0; r < kTile; ++r)
+    tile.highest[r] = std::max(tile.highest[r], _mm512_reduce_max_ps(high[r]));
+  const __m512 less = _mm512_sub_ps(before, _mm512_load_ps(tile.highest));
+  return exp2_below(_mm512_mul_ps(less, _mm512_set1_ps(scale)));
+}
+
+// Scores -> weights in bf16, powers of two of `scale` times them below the row's maximum, and their
+// totals; what was summed before shrinks with the new maximum, `result` too.
 VQ_AVX512 void soften(const Shape& n, int64_t from, int64_t to, float scale, Tile& tile,
                       float* result) {
   const __m512 factor = _mm512_set1_ps(scale);
   const int64_t count = to - from;
   for (int64_t s = n.keys - from; s < count; ++s)
     for (auto& row : tile.scores) row[s] = -std::numeric_limits<float>::infinity();
+  alignas(64) float shrink[kLanes];
+  _mm512_store_ps(shrink, raise_highest(count, scale, tile));
   for (int64_t r = 0; r < kTile; ++r) {
     const float* scores = tile.scores[r];
-    __m512 high = _mm512_set1_ps(tile.highest[r]);
-    for (int64_t s = 0; s < count; s += kLanes)
-      high = _mm512_max_ps(high, _mm512_load_ps(scores + s));
-    const float highest = _mm512_reduce_max_ps(high);
-    const __m512 below = _mm512_set1_ps(-highest * scale);
-    __m512 total = _mm512_setzero_ps();
+    const __m512 below = _mm512_set1_ps(-tile.highest[r] * scale);
+    __m512 total = _mm512_mul_ps(_mm512_load_ps(tile.total[r]), _mm512_set1_ps(shrink[r]));
     for (int64_t s = 0; s < count; s += kKeys) {
       const __m512 a = exp2_below(_mm512_fmadd_ps(_mm512_load_ps(scores + s), factor, below));
       const __m512 b =
@@ -145,13 +163,11 @@ VQ_AVX512 void soften(const Shape& n, int64_t from, int64_t to, float scale, Til
       _mm512_store_si512(&tile.weights[r][s / 2],
                          reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(b, a)));
     }
-    const float shrink = std::exp2((tile.highest[r] - highest) * scale);
-    tile.highest[r] = highest;
-    tile.total[r] = tile.total[r] * shrink + _mm512_reduce_add_ps(total);
-    if (shrink == 1 || from == 0) continue;
+    _mm512_store_ps(tile.total[r], total);
+    if (shrink[r] == 1 || from == 0) continue;
     for (int64_t v = 0; v < n.vectors; ++v) {
       float* at = result + (r * n.vectors + v) * kLanes;
-      _mm512_storeu_ps(at, _mm512_mul_ps(_mm512_loadu_ps(at), _mm512_set1_ps(shrink)));
+      _mm512_storeu_ps(at, _mm512_mul_ps(_mm512_loadu_ps(at), _mm512_set1_ps(shrink[r])));
     }
   }
 }
@@ -189,8 +205,9 @@ VQ_AVX512 void gather(const Shape& n, const Tile& tile, const Word* values, int6
 // Up to kTile rows of one head. `result` has kTile rows of n.vectors * 16 numbers.
 VQ_AVX512 void attend_tile(const Shape& n, const Word* query, const Word* keys, const Word* values,
                            float scale, Tile& tile, float* result) {
-  std::fill(tile.highest, tile.highest + kTile, -std::numeric_limits<float>::infinity());
-  std::fill(tile.total, tile.total + kTile, 0.0F);
+  // The lowest there is, not infinity: differences of the maxima must be numbers.
+  std::fill(tile.highest, tile.highest + kLanes, std::numeric_limits<float>::lowest());
+  std::fill(tile.total[0], tile.total[0] + kTile * kLanes, 0.0F);
   std::fill(result, result + kTile * n.vectors * kLanes, 0.0F);
   for (int64_t from = 0; from < n.padded_keys; from += kStretch) {
     const int64_t to = std::min(from + kStretch, n.padded_keys);
@@ -226,7 +243,8 @@ VQ_AVX512_ENTRY void attend_head(const Shape& n, Strided query, Strided key, Str
                   sizeof(uint16_t) * n.width);
     attend_tile(n, s.query.data(), s.keys.data(), s.values.data(), scale, s.tile, s.result.data());
     for (int64_t r = 0; r < rows; ++r) {
-      const __m512 over = _mm512_set1_ps(1 / s.tile.total[r]);
+      const float total = _mm512_reduce_add_ps(_mm512_load_ps(s.tile.total[r]));
+      const __m512 over = _mm512_set1_ps(1 / total);
       for (int64_t v = 0; v < n.vectors; ++v) {
         const __m512 sum = _mm512_loadu_ps(s.result.data() + (r * n.vectors + v) * kLanes);
         const int64_t left = std::min(kLanes, n.width - v * kLanes);
