@@ -68,6 +68,20 @@ std::string bytes_text(const Json& r) {
   return r["bytes"].is_null() ? "" : grouped(r["bytes"].get<uint64_t>()) + " bytes";
 }
 
+// A thousand class names are for --json.
+Json shortened(const Json& value) {
+  constexpr size_t kMost = 12, kFirst = 4;
+  Json result = value;
+  if (value.is_array() && value.size() > kMost) {
+    result = Json(Json::array_t(value.begin(), value.begin() + kFirst));
+    result.push_back(fmt::format("... {} in all", value.size()));
+  }
+  if (result.is_structured()) {
+    for (Json& member : result) member = shortened(member);
+  }
+  return result;
+}
+
 class Page {
  public:
   // A value that is not known has no line.
@@ -79,7 +93,7 @@ class Page {
     if (!object.is_object()) return line(name, plain(object));
     std::string heading = name;
     for (const auto& [key, value] : object.items()) {
-      line(heading, fmt::format("{} = {}", plain(Json(key)), plain(value)));
+      line(heading, fmt::format("{} = {}", plain(Json(key)), plain(shortened(value))));
       heading.clear();
     }
   }

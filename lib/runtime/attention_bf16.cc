@@ -31,7 +31,7 @@ at::Tensor by_head(const at::Tensor& x, int64_t heads) {
 // neighbouring pairs side by side, keys by pairs of coordinates, values by pairs of keys.
 constexpr int64_t kTile = 8;       // query rows
 constexpr int64_t kStretch = 256;  // keys
-constexpr int64_t kLanes = 16;
+constexpr int64_t kLanes = kAvx512Lanes;
 constexpr int64_t kKeys = 2 * kLanes;  // keys are padded to a multiple of this
 
 using Word = uint32_t;  // two bf16
@@ -49,7 +49,8 @@ struct Strided {
 
 // Keys (S, width) -> [block of 16 keys][pair of coordinates][key]; missing ones are zero.
 void pack_keys(const Shape& n, Strided key, Word* packed) {
-  std::memset(packed, 0, sizeof(Word) * n.padded_keys * n.pairs);
+  const int64_t whole = n.keys / kLanes * kLanes;  // blocks that no key is missing in
+  std::memset(packed + whole * n.pairs, 0, sizeof(Word) * (n.padded_keys - whole) * n.pairs);
   for (int64_t s = 0; s < n.keys; ++s) {
     const uint16_t* row = key.data + s * key.row;
     Word* to = packed + (s / kLanes) * n.pairs * kLanes + s % kLanes;
@@ -60,17 +61,22 @@ void pack_keys(const Shape& n, Strided key, Word* packed) {
 }
 
 // Values (S, width) -> [pair of keys][coordinate, up to a multiple of 16]; missing ones are zero.
-void pack_values(const Shape& n, Strided value, Word* packed) {
-  const int64_t padded = n.vectors * kLanes;
-  std::memset(packed, 0, sizeof(Word) * n.padded_keys / 2 * padded);
-  for (int64_t s = 0; s < n.keys; s += 2) {
-    const uint16_t* even = value.data + s * value.row;
+VQ_AVX512 void pack_values(const Shape& n, Strided value, Word* packed) {
+  const int64_t padded = n.vectors * kLanes, pairs = (n.keys + 1) / 2;
+  for (int64_t p = 0; p < pairs; ++p) {
+    const uint16_t* even = value.data + 2 * p * value.row;
     const uint16_t* odd = even + value.row;
-    Word* to = packed + s / 2 * padded;
-    const bool last = s + 1 == n.keys;
-    for (int64_t d = 0; d < n.width; ++d)
-      to[d] = even[d] | (last ? 0u : static_cast<Word>(odd[d]) << 16);
+    const bool last = 2 * p + 1 == n.keys;
+    for (int64_t d = 0; d < padded; d += kLanes) {
+      const __mmask16 on = first_lanes(n.width - d);
+      const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(on, even + d));
+      const __m512i high = last ? _mm512_setzero_si512()
+                                : _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(on, odd + d));
+      _mm512_storeu_si512(packed + p * padded + d,
+                          _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+    }
   }
+  std::memset(packed + pairs * padded, 0, sizeof(Word) * (n.padded_keys / 2 - pairs) * padded);
 }
 
 VQ_AVX512 __m512 multiply_add(__m512 sum, __m512i a, __m512i b) {
@@ -247,10 +253,8 @@ VQ_AVX512_ENTRY void attend_head(const Shape& n, Strided query, Strided key, Str
       const __m512 over = _mm512_set1_ps(1 / total);
       for (int64_t v = 0; v < n.vectors; ++v) {
         const __m512 sum = _mm512_loadu_ps(s.result.data() + (r * n.vectors + v) * kLanes);
-        const int64_t left = std::min(kLanes, n.width - v * kLanes);
-        _mm256_mask_storeu_epi16(
-            to + (row + r) * to_row + v * kLanes, static_cast<__mmask16>((1u << left) - 1),
-            reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_mul_ps(sum, over))));
+        store_bf16(to + (row + r) * to_row + v * kLanes, first_lanes(n.width - v * kLanes),
+                   _mm512_mul_ps(sum, over));
       }
     }
   }

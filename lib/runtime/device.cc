@@ -93,9 +93,9 @@ void set_threads(int threads) {
 
 void start_computing(int threads) {
 #if defined(__GLIBC__)
-  mallopt(M_ARENA_MAX, 1);  // other arenas grow page by page, whatever is set here
   mallopt(M_MMAP_THRESHOLD, 256 << 20);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_MXFAST, 0);  // else every large block that is freed goes through all small ones
 #endif
   set_threads(threads);
 }

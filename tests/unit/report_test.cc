@@ -164,6 +164,19 @@ TEST_F(Report, Safetensors) {
   EXPECT_EQ(report_on(path("m.safetensors"))["whole"], false);
 }
 
+TEST_F(Report, LongListsOfAConfigurationAreWholeOnlyAsJson) {
+  Json config = {{"condition", {{"classes", Json::array()}}}, {"multipliers", {1, 2, 4, 8}}};
+  for (int i = 0; i < 1000; ++i) config["condition"]["classes"].push_back("c" + std::to_string(i));
+  write_safetensors(path("m.safetensors"), {},
+                    {{"vq.kind", "diffusion"}, {"vq.config", config.dump()}}, true);
+  const Json r = report_on(path("m.safetensors"));
+  EXPECT_EQ(r["config"], config);
+  const std::string text = report_text(r);
+  EXPECT_NE(text.find(R"({"classes":["c0","c1","c2","c3","... 1000 in all"]})"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("multipliers = [1,2,4,8]"), std::string::npos) << text;
+}
+
 TEST_F(Report, TorchArchive) {
   using namespace torch_files;
   const Bytes bytes = archive(everything(), everything_storages());
