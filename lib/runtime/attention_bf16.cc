@@ -83,17 +83,6 @@ VQ_AVX512 __m512 multiply_add(__m512 sum, __m512i a, __m512i b) {
   return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
 }
 
-// 2^x for x <= 0: a cubic in x's distance from the whole number below it, off by 8e-5 of the value
-// at most (the smallest that a cubic can be), far below bf16's 4e-3.
-VQ_AVX512 __m512 exp2_below(__m512 x) {
-  const __m512 rest = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-  __m512 y = _mm512_set1_ps(7.8024521e-2F);
-  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(2.2606716e-1F));
-  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(6.9583356e-1F));
-  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(9.9992520e-1F));
-  return _mm512_scalef_ps(y, x);
-}
-
 // What belongs to one tile of rows. Totals are summed lane by lane, and across lanes at the end.
 struct Tile {
   alignas(64) float scores[kTile][kStretch];
@@ -144,7 +133,7 @@ VQ_AVX512 __m512 raise_highest(int64_t count, float scale, Tile& tile) {
   for (int64_t r = 0; r < kTile; ++r)
     tile.highest[r] = std::max(tile.highest[r], _mm512_reduce_max_ps(high[r]));
   const __m512 less = _mm512_sub_ps(before, _mm512_load_ps(tile.highest));
-  return exp2_below(_mm512_mul_ps(less, _mm512_set1_ps(scale)));
+  return exp2_cubic(_mm512_mul_ps(less, _mm512_set1_ps(scale)));
 }
 
 // Scores -> weights in bf16, powers of two of `scale` times them below the row's maximum, and their
@@ -162,9 +151,9 @@ VQ_AVX512 void soften(const Shape& n, int64_t from, int64_t to, float scale, Til
     const __m512 below = _mm512_set1_ps(-tile.highest[r] * scale);
     __m512 total = _mm512_mul_ps(_mm512_load_ps(tile.total[r]), _mm512_set1_ps(shrink[r]));
     for (int64_t s = 0; s < count; s += kKeys) {
-      const __m512 a = exp2_below(_mm512_fmadd_ps(_mm512_load_ps(scores + s), factor, below));
+      const __m512 a = exp2_cubic(_mm512_fmadd_ps(_mm512_load_ps(scores + s), factor, below));
       const __m512 b =
-          exp2_below(_mm512_fmadd_ps(_mm512_load_ps(scores + s + kLanes), factor, below));
+          exp2_cubic(_mm512_fmadd_ps(_mm512_load_ps(scores + s + kLanes), factor, below));
       total = _mm512_add_ps(total, _mm512_add_ps(a, b));
       _mm512_store_si512(&tile.weights[r][s / 2],
                          reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(b, a)));

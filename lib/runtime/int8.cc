@@ -33,7 +33,10 @@ VQ_AVX512_ENTRY float round_row(const uint16_t* x, int8_t* to, int64_t width) {
   for (int64_t i = 0; i < width; i += kLanes) {
     const __mmask16 on = first_lanes(width - i);
     const __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(load_bf16(x + i, on), factor));
-    _mm512_mask_cvtsepi32_storeu_epi8(to + i, on, whole);
+    if (on == 0xffff)
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), _mm512_cvtsepi32_epi8(whole));
+    else
+      _mm512_mask_cvtsepi32_storeu_epi8(to + i, on, whole);
   }
   return scale;
 }
@@ -44,9 +47,9 @@ VQ_AVX512_ENTRY void scale_row(const int32_t* sums, float row, const float* colu
   for (int64_t i = 0; i < width; i += kLanes) {
     const __mmask16 on = first_lanes(width - i);
     const __m512 sum = _mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(on, sums + i));
-    const __m512 scale = _mm512_mul_ps(factor, _mm512_maskz_loadu_ps(on, column + i));
-    __m512 z = _mm512_fmadd_ps(sum, scale, _mm512_maskz_loadu_ps(on, bias + i));
-    if (activated) z = swish(z);
+    const __m512 scale = _mm512_mul_ps(factor, load_fp32(column + i, on));
+    __m512 z = _mm512_fmadd_ps(sum, scale, load_fp32(bias + i, on));
+    if (activated) z = swish_bf16(z);
     store_bf16(to + i, on, z);
   }
 }

@@ -26,10 +26,10 @@ VQ_AVX512 float add_row(float* x, const uint16_t* delta, int64_t width) {
   __m512 sum = _mm512_setzero_ps();
   for (int64_t i = 0; i < width; i += kLanes) {
     const __mmask16 on = first_lanes(width - i);
-    __m512 value = _mm512_maskz_loadu_ps(on, x + i);
+    __m512 value = load_fp32(x + i, on);
     if (delta != nullptr) {
       value = _mm512_add_ps(value, load_bf16(delta + i, on));
-      _mm512_mask_storeu_ps(x + i, on, value);
+      store_fp32(x + i, on, value);
     }
     sum = _mm512_add_ps(sum, value);
   }
@@ -41,7 +41,7 @@ VQ_AVX512 float squares(const float* x, float mean, int64_t width) {
   __m512 sum = _mm512_setzero_ps();
   for (int64_t i = 0; i < width; i += kLanes) {
     const __mmask16 on = first_lanes(width - i);
-    const __m512 off = _mm512_maskz_sub_ps(on, _mm512_maskz_loadu_ps(on, x + i), middle);
+    const __m512 off = _mm512_maskz_sub_ps(on, load_fp32(x + i, on), middle);
     sum = _mm512_fmadd_ps(off, off, sum);
   }
   return _mm512_reduce_add_ps(sum);
@@ -55,9 +55,8 @@ VQ_AVX512_ENTRY void add_norm_row(float* x, const uint16_t* delta, const float* 
   const __m512 middle = _mm512_set1_ps(mean);
   for (int64_t i = 0; i < width; i += kLanes) {
     const __mmask16 on = first_lanes(width - i);
-    const __m512 y = _mm512_mul_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(on, x + i), middle), factor);
-    const __m512 z = _mm512_fmadd_ps(y, _mm512_maskz_loadu_ps(on, gain + i),
-                                     _mm512_maskz_loadu_ps(on, shift + i));
+    const __m512 y = _mm512_mul_ps(_mm512_sub_ps(load_fp32(x + i, on), middle), factor);
+    const __m512 z = _mm512_fmadd_ps(y, load_fp32(gain + i, on), load_fp32(shift + i, on));
     store_bf16(to + i, on, z);
   }
 }

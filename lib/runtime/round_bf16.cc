@@ -11,12 +11,10 @@ namespace {
 #if defined(__x86_64__)
 
 VQ_AVX512_ENTRY void round_times(const float* from, float factor, uint16_t* to, int64_t n) {
-  constexpr int64_t kLanes = 16;
   const __m512 factors = _mm512_set1_ps(factor);
-  for (int64_t i = 0; i < n; i += kLanes) {
-    const auto on = static_cast<__mmask16>(n - i >= kLanes ? 0xffff : (1u << (n - i)) - 1);
-    const __m512 product = _mm512_mul_ps(_mm512_maskz_loadu_ps(on, from + i), factors);
-    _mm256_mask_storeu_epi16(to + i, on, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(product)));
+  for (int64_t i = 0; i < n; i += kAvx512Lanes) {
+    const __mmask16 on = first_lanes(n - i);
+    store_bf16(to + i, on, _mm512_mul_ps(load_fp32(from + i, on), factors));
   }
 }
 

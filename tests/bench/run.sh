@@ -18,6 +18,7 @@ Runs the benchmarks named, ours and a peer by turns, and prints a table. Peers i
   sampling         one sampling step outside the network, beside diffusers
   decode           tokens to pictures beside diffusers' VQModel, of the largest released codec's shape
   encode           vq-encode beside a loop of Pillow and PyTorch with the same codec
+  kernels          the parts of a step and of a codec beside LibTorch's own functions; needs no Python
   format           writing and reading token grids, beside libzstd alone; needs no Python
   eval             FID's network and the distance itself, beside pytorch-fid (in FOLDER/parity-venv)
 
@@ -38,7 +39,7 @@ fail() {
   exit 1
 }
 
-names= sizes= tokens= format= json= repeats= steps= device= build=$root/build threads=$(nproc 2>/dev/null || echo 1)
+names= sizes= tokens= format= kernels= json= repeats= steps= device= build=$root/build threads=$(nproc 2>/dev/null || echo 1)
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) usage; exit 0 ;;
@@ -57,6 +58,7 @@ while [ $# -gt 0 ]; do
     tiny | base | large) sizes="$sizes $1"; shift ;;
     *[!a-z_]* | sides | whole_peer) echo "bench: $1: no such option or benchmark; try --help" >&2; exit 2 ;;
     format) format=yes; shift ;;
+    kernels) kernels=yes; shift ;;
     *)
       if [ ! -e "$here/$1.py" ]; then echo "bench: $1: no such benchmark; try --help" >&2; exit 2; fi
       names="$names $1"
@@ -66,13 +68,17 @@ done
 if [ -n "$sizes" ]; then
   case " $names " in *" step "* | *" whole "*) ;; *) names="$names step" ;; esac
 fi
-if [ -z "$names$format" ]; then usage >&2; exit 2; fi
+if [ -z "$names$format$kernels" ]; then usage >&2; exit 2; fi
 case "${steps:+given} $names " in given*" whole "* | " "*) ;; *) echo "bench: --steps is for whole" >&2; exit 2 ;; esac
 case "${device:+given} $names " in given*" step "* | " "*) ;; *) echo "bench: --device is for step" >&2; exit 2 ;; esac
 build=$(cd "$build" 2>/dev/null && pwd) || fail "no build tree: sh tests/run.sh --build-only"
 if [ -n "$format" ]; then
   [ -x "$build/tests/token_grid_bench" ] || fail "$build/tests holds no programs: sh tests/run.sh --build-only"
   "$build/tests/token_grid_bench" $tokens || fail "format failed"
+fi
+if [ -n "$kernels" ]; then
+  [ -x "$build/tests/kernels_bench" ] || fail "$build/tests holds no programs: sh tests/run.sh --build-only"
+  OMP_WAIT_POLICY=passive "$build/tests/kernels_bench" "$threads" || fail "kernels failed"
 fi
 if [ -z "$names" ]; then exit 0; fi
 [ -x "$build/tests/sampling_step_bench" ] || fail "$build/tests holds no programs: sh tests/run.sh --build-only"

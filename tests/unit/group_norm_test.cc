@@ -46,6 +46,20 @@ TEST(GroupNormMap, AFarMeanCostsNoDigits) {
   EXPECT_TRUE(ours.to(at::kDouble).allclose(exact, 1e-3, 1e-3));
 }
 
+// Where a few positions are asked for the mean first, they may all be alike.
+TEST(GroupNormMap, PositionsThatMisleadCostNoDigits) {
+  at::manual_seed(4);
+  at::Tensor x = at::zeros({1, 128, 128, 8}) + 500;
+  x.view({-1, 8}).slice(0, 1, std::nullopt, 7).normal_(0, 1e-2);  // most are far from the others
+  const at::Tensor map = x.permute({0, 3, 1, 2});
+  ASSERT_TRUE(map.is_contiguous(at::MemoryFormat::ChannelsLast));
+  const at::Tensor one = at::ones({8}), zero = at::zeros({8});
+  const at::Tensor exact =
+      group_norm_plain(map.to(at::kDouble), one.to(at::kDouble), zero.to(at::kDouble), {2, 1e-6});
+  EXPECT_TRUE(
+      group_norm_map(map, one, zero, {2, 1e-6}).to(at::kDouble).allclose(exact, 1e-5, 1e-5));
+}
+
 TEST(GroupNormMap, APictureDependsOnNothingElse) {
   at::manual_seed(3);
   const int threads = at::get_num_threads();
