@@ -200,13 +200,14 @@ int evaluate(const vq::cli::Context& context) {
   judge.check(context, args);
   if (!args.save_stats.empty()) {
     vq::Output file = vq::Output::open(args.save_stats, args.force);
-    vq::start_computing(args.threads);
+    vq::set_threads(args.threads);
     vq::save_statistics(context, args, std::move(file));
     return 0;
   }
   // First of all: an existing file is refused before the work and not after it.
   vq::Output output = vq::Output::open(args.output, args.force);
-  vq::start_computing(args.threads);
+  // Not start_computing(): large tables that come and go once each should not stay.
+  vq::set_threads(args.threads);
   write_results(judge.measure(context, args), std::move(output));
   return 0;
 }
