@@ -201,17 +201,25 @@ void check_size(const PlotOptions& options) {
   }
 }
 
-// Side by side, with boxes of one height though their legends differ.
+// In rows, with boxes of one height in each though their legends differ.
 std::vector<PanelLayout> lay_out_panels(const std::vector<Panel>& panels,
                                         const PlotOptions& options) {
-  const int count = static_cast<int>(panels.size());
+  const PanelPlace room = whole_picture(options);
+  const int count = static_cast<int>(panels.size()), columns = panel_columns(count, room);
+  const int rows = (count + columns - 1) / columns, height = room.bottom - room.top;
   std::vector<PanelLayout> layouts(panels.size());
-  int top = 0;
-  for (const bool last : {false, true}) {
-    for (int i = 0; i < count; ++i) {
-      const int left = options.width * i / count, right = options.width * (i + 1) / count;
-      layouts[i] = lay_out_panel(panels[i], {left, right, options, last ? top : 0});
-      top = std::max(top, static_cast<int>(layouts[i].frame.top));
+  for (int row = 0; row < rows; ++row) {
+    const int first = row * columns, end = std::min(count, first + columns);
+    int box_top = 0;
+    for (const bool last : {false, true}) {
+      for (int i = first; i < end; ++i) {
+        const int column = i - first;
+        layouts[i] = lay_out_panel(
+            panels[i], {options.width * column / columns, options.width * (column + 1) / columns,
+                        room.top + height * row / rows, room.top + height * (row + 1) / rows,
+                        options, last ? box_top : 0});
+        box_top = std::max(box_top, static_cast<int>(layouts[i].frame.top));
+      }
     }
   }
   return layouts;
@@ -222,7 +230,7 @@ std::vector<PanelLayout> lay_out_panels(const std::vector<Panel>& panels,
 Colour series_colour(size_t number) { return kColours[number % kColourCount]; }
 
 PlotFrame frame_of(const Panel& panel, const PlotOptions& options) {
-  return lay_out_panel(panel, {0, options.width, options}).frame;
+  return lay_out_panel(panel, whole_picture(options)).frame;
 }
 
 Image draw_plot(const std::vector<Panel>& panels, const PlotOptions& options) {

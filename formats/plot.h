@@ -1,7 +1,8 @@
 // Plots for a paper's draft: points with error bars, joined by lines, in one or more panels.
 //
 //   frame_of(panel, options)    where everything goes: axes and the box they enclose, in pixels
-//   draw_plot(panels, options)  the picture: panels side by side, the title above all of them
+//   draw_plot(panels, options)  the picture: panels side by side or in rows, the title above all of
+//   them
 //
 // The legend stands above the box and never over data. Colours are Okabe and Ito's, which colour
 // blind people tell apart; marks differ from series to series as well. Text that does not fit is

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace vq {
 namespace {
@@ -126,22 +127,20 @@ std::string cut_text(const std::string& utf8, int columns) {
 
 PanelLayout lay_out_panel(const Panel& panel, const PanelPlace& place) {
   PanelLayout l;
-  const PlotOptions& options = place.options;
-  const int s = l.scale = scale_of(options);
+  const int s = l.scale = scale_of(place.options);
   const int line = kLineStep * s, margin = kMargin * s, beside = (kTick + kGap) * s;
   const int x_line = panel.x_label.empty() ? 0 : line + 2 * s;
   const int y_line = panel.y_label.empty() ? 0 : line + 2 * s;
 
-  const int head = margin + (options.title.empty() ? 0 : kTitleLine * s);
-  const int bottom = std::max(head + 8, options.height - margin - x_line - line - beside);
+  const int head = place.top + margin, height = place.bottom - place.top;
+  const int bottom = std::max(head + 8, place.bottom - margin - x_line - line - beside);
   const Range y_range = range_of(panel, false);
   const int letters = widest_label(y_axis(y_range, bottom - head, s));
   const int left = place.left + margin + y_line + letters * kLetterStep * s + beside;
 
-  const LegendRows legend =
-      lay_out_legend(panel, left, place.right - margin, head, s, options.height);
+  const LegendRows legend = lay_out_legend(panel, left, place.right - margin, head, s, height);
   l.legend = legend.entries();
-  const int top = std::min(std::max(place.top, legend.end() + 2 * s), bottom - 8);
+  const int top = std::min(std::max(place.box_top, legend.end() + 2 * s), bottom - 8);
   const Axis y = y_axis(y_range, bottom - top, s);
   // Half of the last label may stand out on the right.
   int right = place.right - 2 * margin;
@@ -152,10 +151,28 @@ PanelLayout lay_out_panel(const Panel& panel, const PanelPlace& place) {
              static_cast<double>(left),        static_cast<double>(top),
              static_cast<double>(right),       static_cast<double>(bottom)};
   l.x_label = cut_text(panel.x_label, (place.right - place.left) / (kLetterStep * s));
-  l.y_label = cut_text(panel.y_label, options.height / (kLetterStep * s));
-  l.x_label_top = options.height - margin - line + 2 * s;
+  l.y_label = cut_text(panel.y_label, height / (kLetterStep * s));
+  l.x_label_top = place.bottom - margin - line + 2 * s;
   l.y_label_left = place.left + margin;
   return l;
+}
+
+PanelPlace whole_picture(const PlotOptions& options) {
+  const int title = options.title.empty() ? 0 : kTitleLine * scale_of(options);
+  return {0, options.width, title, options.height, options};
+}
+
+int panel_columns(int panels, const PanelPlace& room) {
+  int best = 1;
+  double least = std::numeric_limits<double>::infinity();
+  for (int columns = 1; columns <= panels; ++columns) {
+    const int rows = (panels + columns - 1) / columns;
+    const double width = static_cast<double>(room.right - room.left) / columns;
+    const double height = static_cast<double>(room.bottom - room.top) / rows;
+    const double off = std::abs(std::log(width / height * 3 / 4));
+    if (off < least) best = columns, least = off;
+  }
+  return best;
 }
 
 void draw_title(Image& image, const PlotOptions& options) {

@@ -29,13 +29,18 @@ struct PanelLayout {
   std::vector<LegendEntry> legend;
 };
 
-// The panel has the columns left..right-1 of the picture; its box begins no higher than `top`.
+// The panel has the columns left..right-1 and the rows top..bottom-1 of the picture; its box begins
+// no higher than `box_top`.
 struct PanelPlace {
-  int left = 0, right = 0;
+  int left = 0, right = 0, top = 0, bottom = 0;
   const PlotOptions& options;
-  int top = 0;
+  int box_top = 0;
 };
 PanelLayout lay_out_panel(const Panel& panel, const PanelPlace& place);
+// All of the picture below the title.
+PanelPlace whole_picture(const PlotOptions& options);
+// In how many columns so many panels stand, so that their sides come nearest to 4 : 3.
+int panel_columns(int panels, const PanelPlace& room);
 
 void draw_title(Image& image, const PlotOptions& options);
 

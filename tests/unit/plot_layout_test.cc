@@ -18,7 +18,7 @@ Panel panel_of(size_t series, size_t name_length) {
 }
 
 PanelLayout lay_out(const Panel& panel, const PlotOptions& options) {
-  return lay_out_panel(panel, {0, options.width, options});
+  return lay_out_panel(panel, whole_picture(options));
 }
 
 int end_of(const LegendEntry& entry, int scale) {
@@ -89,6 +89,15 @@ TEST(PlotLayout, LabelsOfTheXAxisDoNotOverlap) {
       }
     }
   }
+}
+
+TEST(PlotLayout, PanelsStandInRowsWhereAllBesideEachOtherWouldBeNarrow) {
+  const PlotOptions options;  // 960 x 640
+  const std::vector<int> columns = {1, 2, 2, 2, 3, 3};
+  for (int panels = 1; panels <= 6; ++panels)
+    EXPECT_EQ(panel_columns(panels, whole_picture(options)), columns[panels - 1]) << panels;
+  EXPECT_EQ(panel_columns(4, whole_picture({2000, 400, ""})), 4);
+  EXPECT_EQ(panel_columns(4, whole_picture({300, 1600, ""})), 1);
 }
 
 TEST(PlotLayout, LongTextLosesItsMiddle) {
