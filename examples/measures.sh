@@ -8,25 +8,27 @@ usage: sh examples/measures.sh [OUT [RUN]]
 
 Draws pictures of one object, trains a small feature network to tell their 48 pairs of colour and shape, and measures
 sets that differ from real pictures in one known way. With RUN, a folder that examples/quickstart.sh left, samples too:
-of a model that is trained on its tokens for 1,000 steps only, as a finished one does what captions say unguided.
+of its model, and of one that is trained on its tokens for 1,000 steps only.
 Prints what was measured and, a line each, what should hold; the exit status is 0 where all of it does.
 Leaves in OUT (default: measures) the numbers and a plot each of
   number    the Frechet distance of N real pictures to others: falls with N
   kinds     qs and ds, some of six shapes left out: ds falls to the share that is left, qs stays
   blur      qs and ds of blurred pictures: qs falls, ds hardly
-  guidance  qs and ds of samples, and whether they show what the caption says, at several weights: some raises qs,
-            a strong one lowers ds (the paper's Figure 2)
-COUNT=N pictures a set (2000), STEPS=N of the feature network's training (3000). A network that tells less than 85 % of the
-pictures held out right is no judge of kinds: then the script ends before it measures anything.
+  guidance  qs, ds and the Frechet distance of samples, and whether they show what the caption says, at several
+            weights: some raises qs, a strong one lowers ds (the paper's Figure 2). Samples are held against what the
+            codec makes of real pictures: what it loses is no fault of the model, and guidance cannot bring it back
+COUNT=N pictures a set (2000), SAMPLES=N (8000) a guidance weight, STEPS=N of the feature network's training (3000). A
+network that tells less than 85 % of the pictures held out right is no judge of kinds: then the script ends before it
+measures anything.
 T
 }
 
 case ${1-} in -h | --help) usage; exit 0 ;; -*) echo "measures: $1: unknown option; try --help" >&2; exit 2 ;; esac
 root=$(cd "$(dirname "$0")/.." && pwd)
 PATH=$root/build/bin:$root/build/bin/examples:$PATH
-out=${1:-measures} count=${COUNT:-2000} steps=${STEPS:-3000} run=
+out=${1:-measures} count=${COUNT:-2000} samples=${SAMPLES:-8000} steps=${STEPS:-3000} run=
 if [ -n "${2-}" ]; then
-  for file in codec.safetensors train.vqt; do
+  for file in codec.safetensors train.vqt model.safetensors; do
     [ -e "$2/$file" ] || { echo "measures: $2/$file is missing; run examples/quickstart.sh first" >&2; exit 1; }
   done
   run=$(cd "$2" && pwd)
@@ -59,15 +61,16 @@ if ! awk "BEGIN { exit !(\"$told\" + 0 >= 0.85) }"; then
 fi
 vq-eval --quiet --force --network features.safetensors --save-stats real.npz real
 
-measure() {  # measure FIELD VALUE METRICS PICTURES: a line for each metric
-  vq-eval --quiet --network features.safetensors --components 48 --metrics "$3" real.npz "$4" >lines || exit 1
-  sed "s/^{/{\"$1\":$2,/" lines
+reference=real.npz
+measure() {  # measure FIELDS METRICS PICTURES: a line for each metric, with the fields before its own
+  vq-eval --quiet --network features.safetensors --components 48 --metrics "$2" "$reference" "$3" >lines || exit 1
+  sed "s/^{/{$1,/" lines
 }
 
 for n in 250 500 1000 2000 4000 8000; do
   [ "$n" -gt $((7 * count)) ] && break
   head -n "$n" other/captions.jsonl >other/list.jsonl
-  measure number "$n" fid other/list.jsonl
+  measure "\"number\":$n" fid other/list.jsonl
 done >number.jsonl
 
 # Always as many pictures, of fewer and fewer kinds.
@@ -75,45 +78,59 @@ shapes=$(sed "s/$before[a-z]* \\([a-z]*\\).*/\\2/" other/captions.jsonl | sort -
 for left in 6 5 4 3 2 1; do
   kept=$(echo "$shapes" | head -n "$left" | paste -sd '|' -)
   grep -E "\"an? (small |large )?[a-z]+ ($kept)[ \"]" other/captions.jsonl | head -n "$count" >other/list.jsonl
-  measure kinds "$left" qs,ds other/list.jsonl
+  measure "\"kinds\":$left" qs,ds other/list.jsonl
 done >kinds.jsonl
 
 for deviation in 0 0.5 1 1.5 2; do
   draw "blur-$deviation" 13 "$count" --blur "$deviation"
-  measure blur "$deviation" qs,ds "blur-$deviation"
+  measure "\"blur\":$deviation" qs,ds "blur-$deviation"
 done >blur.jsonl
 
+sampled() {  # sampled NAME MODEL: the measures of its samples, a set of lines for each weight
+  for weight in 1 1.25 1.5 2 3 5; do
+    folder=$1-$weight fields="\"guidance\":$weight,\"model\":\"$1\""
+    if [ ! -e "$folder/captions.jsonl" ]; then
+      vq-sample --quiet --force -m "$2" --batch 64 --steps 32 --top-p 1 --guidance "$weight" -o samples.vqt prompts.txt
+      vq-decode --quiet -m "$run/codec.safetensors" -o "$folder/" samples.vqt
+    fi
+    measure "$fields" qs,ds,fid "$folder"
+    vq-eval --quiet --metrics caption --checker 'check-shapes --each -' "$folder/captions.jsonl" >lines
+    sed "s/^{/{$fields,/" lines
+  done
+}
+
 if [ -n "$run" ]; then
-  draw-shapes --captions-only --objects one --count "$count" --seed 14 >prompts.txt
+  draw-shapes --captions-only --objects one --count "$samples" --seed 14 >prompts.txt
   [ -e early.safetensors ] ||
     vq-train diffusion "$run/train.vqt" -o early.safetensors --size tiny --text-layers 1 --text-width 64 --batch 64 \
       --optimiser muon --learning-rate 2e-3 --rate-shape linear --auxiliary-weight 1 --steps 1000
-  for weight in 1 1.5 2 3 5; do
-    folder=samples-$weight
-    if [ ! -e "$folder/captions.jsonl" ]; then
-      vq-sample --quiet --force -m early.safetensors --batch 64 --steps 32 --guidance "$weight" \
-        -o samples.vqt prompts.txt
-      vq-decode --quiet -m "$run/codec.safetensors" -o "$folder/" samples.vqt
-    fi
-    measure guidance "$weight" qs,ds "$folder"
-    vq-eval --quiet --metrics caption --checker 'check-shapes --each -' "$folder/captions.jsonl" >lines
-    sed "s/^{/{\"guidance\":$weight,/" lines
-  done >guidance.jsonl
+  [ -e decoded/captions.jsonl ] ||
+    vq-encode --quiet -m "$run/codec.safetensors" real/captions.jsonl |
+    vq-decode --quiet -m "$run/codec.safetensors" -o decoded/
+  vq-eval --quiet --force --network features.safetensors --save-stats decoded.npz decoded
+  reference=decoded.npz
+  sampled early early.safetensors >early.jsonl
+  sampled finished "$run/model.safetensors" >finished.jsonl
+  cat early.jsonl finished.jsonl >guidance.jsonl
 else
   rm -f guidance.jsonl
 fi
 
-plot() { vq-eval --plot "$1.png" --force -x "$1" --panels metric --title "$2" "$1.jsonl"; }
+plot() {  # plot NAME TITLE [OPTIONS]
+  name=$1 title=$2
+  shift 2
+  vq-eval --plot "$name.png" --force -x "$name" --panels metric --title "$title" "$@" "$name.jsonl"
+}
 plot number 'Real pictures against real pictures: how many'
 plot kinds 'Shapes that are left of six'
 plot blur 'Blur, deviation in pixels'
-[ -z "$run" ] || plot guidance 'Guidance'
+[ -z "$run" ] || plot guidance 'Guidance' --series model --plot-size 1200x960
 
 failed=0
-claim() {  # claim NAME METRIC SENTENCE CONDITION: awk's, of the values v[1] ... v[n] in their order
-  values=$(sed -n "s/.*\"metric\":\"$2\",\"value\":\\([^,}]*\\).*/\\1/p" "$1.jsonl")
+claim() {  # claim NAME METRIC SENTENCE CONDITION: awk's, of values v[1] ... v[n] and errors e[1] ... in their order
+  values=$(sed -n "s/.*\"metric\":\"$2\",\"value\":\([^,}]*\),\"error\":\([^,}]*\).*/\1 \2/p" "$1.jsonl")
   if echo "$values" | awk "function falls(v, n, i) { for (i = 2; i <= n; i++) if (v[i] >= v[i - 1]) return 0; return 1 }
-      { v[NR] = \$1 } END { n = NR; exit !($4) }"; then
+      { v[NR] = \$1; e[NR] = \$2 } END { n = NR; exit !($4) }"; then
     echo "holds: $3"
   else
     echo "FAILS: $3"
@@ -129,7 +146,13 @@ claim blur qs "qs falls with every blur" 'falls(v, n)'
 claim blur qs "a blur of one pixel takes half of qs" 'v[3] < v[1] / 2'
 claim blur ds "a blur of one pixel leaves nine tenths of ds" 'v[3] > 0.9 * v[1]'
 if [ -n "$run" ]; then
-  claim guidance qs "guidance raises qs: some weight is above none" 'v[2] > v[1] || v[3] > v[1]'
-  claim guidance ds "guidance lowers ds: the strongest is below none" 'v[n] < v[1]'
+  for model in early finished; do
+    claim $model qs "guidance raises qs, $model: some weight up to 2 is above none by more than both errors" \
+      'v[2] - v[1] > e[1] + e[2] || v[3] - v[1] > e[1] + e[3] || v[4] - v[1] > e[1] + e[4]'
+    claim $model ds "guidance lowers ds, $model: the strongest is below none by more than both errors" \
+      'v[1] - v[n] > e[1] + e[n]'
+    claim $model fid "guidance brings samples nearer, $model: some weight up to 2 is below none" \
+      'v[2] < v[1] || v[3] < v[1] || v[4] < v[1]'
+  done
 fi
 exit $failed
