@@ -130,7 +130,7 @@ failed=0
 claim() {  # claim NAME METRIC SENTENCE CONDITION: awk's, of values v[1] ... v[n] and errors e[1] ... in their order
   values=$(sed -n "s/.*\"metric\":\"$2\",\"value\":\([^,}]*\),\"error\":\([^,}]*\).*/\1 \2/p" "$1.jsonl")
   if echo "$values" | awk "function falls(v, n, i) { for (i = 2; i <= n; i++) if (v[i] >= v[i - 1]) return 0; return 1 }
-      { v[NR] = \$1; e[NR] = \$2 } END { n = NR; exit !($4) }"; then
+      { v[NR] = \$1; e[NR] = \$2 } END { n = NR; exit !(n > 1 && ($4)) }"; then
     echo "holds: $3"
   else
     echo "FAILS: $3"

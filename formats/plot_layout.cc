@@ -64,7 +64,7 @@ Axis y_axis(Range range, int height, int scale) {
   return choose_axis(range, std::clamp(lines / 3, std::clamp(lines / 2, 2, 5), 10));
 }
 
-// Names in rows from left to right; at most a third of the picture's height.
+// Names in rows from left to right; at most a third of the panel's height.
 class LegendRows {
  public:
   LegendRows(int left, int right, int top, int bottom, int scale)
@@ -151,7 +151,7 @@ PanelLayout lay_out_panel(const Panel& panel, const PanelPlace& place) {
              static_cast<double>(left),        static_cast<double>(top),
              static_cast<double>(right),       static_cast<double>(bottom)};
   l.x_label = cut_text(panel.x_label, (place.right - place.left) / (kLetterStep * s));
-  l.y_label = cut_text(panel.y_label, height / (kLetterStep * s));
+  l.y_label = cut_text(panel.y_label, (bottom - top) / (kLetterStep * s));
   l.x_label_top = place.bottom - margin - line + 2 * s;
   l.y_label_left = place.left + margin;
   return l;

@@ -45,7 +45,7 @@ DenoiserEngine::Prepared DenoiserEngine::Prepared::range(int64_t first, int64_t 
 at::Tensor DenoiserEngine::hidden_keeping(const at::Tensor&, const std::vector<int64_t>&,
                                           const Prepared&, const at::Tensor&,
                                           const std::vector<int64_t>&, Kept&) const {
-  throw Error::usage("--reuse", "needs an engine that keeps cells");
+  throw Error::usage("--reuse", "needs an engine of a CPU, and a model without convolutions");
 }
 
 at::Tensor gain_and_shift(const at::Tensor& scale_and_shift) {

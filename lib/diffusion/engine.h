@@ -53,7 +53,8 @@ class DenoiserEngine {
   virtual at::Tensor hidden(const at::Tensor& x_t, const std::vector<int64_t>& table_rows,
                             const Prepared& features, const at::Tensor& chosen) const = 0;
   virtual at::Tensor head(const at::Tensor& hidden_rows) const = 0;  // (N, D) -> (N, K) fp32 logits
-  // Until the denoiser's weights are not needed any more but for AdaLN: before they are changed.
+  // Until everything is made ready: before the denoiser's weights are changed, of which only those
+  // of norms, embeddings and int8's biases are read from then on.
   virtual void finish() const {}
 
   // What a run keeps of its items' positions from step to step: an approximation. A position whose

@@ -5,7 +5,6 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "lib/runtime/attention_bf16.h"
 #include "lib/runtime/device.h"
@@ -16,6 +15,7 @@ namespace {
 
 // About as many rows as a step has; the library chooses the weights' layout by it.
 constexpr int64_t kTypicalRows = 1024;
+constexpr int64_t kPatchesTogether = 1024;
 // AdaLN's weights are a fifth of a large network's: reading them anew for every timestep would cost
 // more than the products with many of them at once.
 constexpr int64_t kTimesTogether = 64;
@@ -37,23 +37,6 @@ std::vector<int64_t> even_rows(int64_t items, int64_t each) {
   std::vector<int64_t> first(items + 1);
   for (int64_t b = 0; b <= items; ++b) first[b] = b * each;
   return first;
-}
-
-std::vector<int64_t> all_rows(int64_t count) {
-  std::vector<int64_t> rows(static_cast<size_t>(count));
-  std::iota(rows.begin(), rows.end(), 0);
-  return rows;
-}
-
-// A product of patches, some rows at a time: patches are nine times what they are made of.
-template <class Half>
-at::Tensor of_patches(const at::Tensor& rows, const at::Tensor& around, const Half& half) {
-  constexpr int64_t kTogether = 1024;
-  const at::Tensor with_edge = edged(rows);
-  std::vector<at::Tensor> parts;
-  for (const at::Tensor& some : around.split(9 * kTogether))
-    parts.push_back(half(patches(with_edge, some)));
-  return parts.size() == 1 ? parts[0] : at::cat(parts);
 }
 
 // Whether every thread has about as many items as the others: at most an eighth of the time is
@@ -255,9 +238,11 @@ at::Tensor CpuEngine::mlp(const Layer& layer, size_t number, Step& step, const a
           : NormScale{norm.weight.unsqueeze(0), norm.bias.unsqueeze(0), {0, step.x.size(0)}};
   const at::Tensor normed = add_norm_bf16(step.x, delta, scale);
   if (!step.around_in.defined()) return layer.mlp_out(layer.mlp_in.activated(normed));
-  const at::Tensor between = of_patches(
-      normed, step.around_in, [&](const at::Tensor& x) { return layer.mlp_in.activated(x); });
-  return of_patches(between, step.around_out, layer.mlp_out);
+  const at::Tensor between =
+      of_patches(normed, step.around_in, kPatchesTogether,
+                 [&](const at::Tensor& x) { return layer.mlp_in.activated(x); });
+  return of_patches(between, step.around_out, kPatchesTogether,
+                    [&](const at::Tensor& x) { return layer.mlp_out(x); });
 }
 
 std::vector<int64_t> CpuEngine::surroundings(const std::vector<int64_t>& chosen, Step& step) const {
@@ -300,10 +285,8 @@ at::Tensor CpuEngine::hidden_of(const at::Tensor& x_t, const std::vector<int64_t
   const at::NoGradGuard no_grad;  // these two hold for one thread
   const AutocastScope whole(at::kCPU, Precision::fp32);
   Step step{denoiser_.embedded(x_t).flatten(0, 1), even_rows(x_t.size(0), x_t.size(1)), table};
-  if (denoiser_.config().convolutions) {
-    const std::vector<int64_t> all = all_rows(x_t.numel());
-    step.around_in = step.around_out = neighbours(all, all, grid_);
-  }
+  if (denoiser_.config().convolutions)
+    step.around_in = step.around_out = neighbours_everywhere(x_t.size(0), grid_);
   const std::vector<int64_t> wanted = to_vector(chosen);
   std::vector<int64_t> last;
   at::Tensor delta;

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <numeric>
 
 #include "lib/diffusion/patches.h"
 #include "lib/runtime/device.h"
@@ -14,6 +13,7 @@ namespace vq {
 namespace {
 
 constexpr int64_t kTypicalRows = 1024;  // means nothing to LibTorch's plain product
+constexpr int64_t kPatchesTogether = 8192;
 
 // More batch sizes than this at a time are not usual; each keeps its tensors.
 constexpr size_t kReplays = 4;
@@ -85,9 +85,7 @@ DeviceEngine::DeviceEngine(const Denoiser& denoiser, const CudaPlugin* plugin)
   times_ = at::stack(times);
   const DenoiserConfig& config = denoiser.config();
   if (config.convolutions) {
-    std::vector<int64_t> cells(static_cast<size_t>(config.grid_height * config.grid_width));
-    std::iota(cells.begin(), cells.end(), 0);
-    around_ = upload(neighbours(cells, cells, {config.grid_height, config.grid_width}),
+    around_ = upload(neighbours_everywhere(1, {config.grid_height, config.grid_width}),
                      denoiser.head_layer().weight.device());
   }
   head_ = product(denoiser.head_layer());
@@ -121,21 +119,29 @@ at::Tensor DeviceEngine::normed(at::Tensor& x, const at::Tensor& delta, const at
       .to(at::kBFloat16);
 }
 
-at::Tensor DeviceEngine::mlp(const Layer& layer, const at::Tensor& normed, int64_t items) const {
-  if (!around_.defined()) return layer.mlp_out(layer.mlp_in.activated(normed));
+at::Tensor DeviceEngine::around(int64_t items) const {
+  if (!around_.defined()) return {};
   // What lies beyond the edge of each grid is the row behind the last of all.
-  const int64_t length = normed.size(0) / items;
+  const int64_t length = around_.size(0) / 9;
   const at::Tensor first = at::arange(items, around_.options()).unsqueeze(1) * length;
-  const at::Tensor around =
-      at::where(around_.eq(length), normed.size(0), around_.unsqueeze(0) + first).flatten();
-  const at::Tensor between = layer.mlp_in.activated(patches(edged(normed), around));
-  return layer.mlp_out(patches(edged(between), around));
+  return at::where(around_.eq(length), items * length, around_.unsqueeze(0) + first).flatten();
+}
+
+at::Tensor DeviceEngine::mlp(const Layer& layer, const at::Tensor& normed,
+                             const at::Tensor& around) const {
+  if (!around.defined()) return layer.mlp_out(layer.mlp_in.activated(normed));
+  const at::Tensor between = of_patches(normed, around, kPatchesTogether, [&](const at::Tensor& x) {
+    return layer.mlp_in.activated(x);
+  });
+  return of_patches(between, around, kPatchesTogether,
+                    [&](const at::Tensor& x) { return layer.mlp_out(x); });
 }
 
 at::Tensor DeviceEngine::everywhere(const at::Tensor& x_t, const at::Tensor& table_rows,
                                     const Prepared& features) const {
   const int64_t heads = denoiser_.config().heads, items = x_t.size(0);
   const at::Tensor times = times_.index_select(2, table_rows);  // (norms, 2, B, D)
+  const at::Tensor near = around(items);
   at::Tensor x = denoiser_.embedded(x_t).flatten(0, 1), delta;
   const auto by_item = [&](const at::Tensor& rows) { return rows.view({items, -1, rows.size(1)}); };
   const auto at_times = [&](size_t norm) {
@@ -156,7 +162,7 @@ at::Tensor DeviceEngine::everywhere(const at::Tensor& x_t, const at::Tensor& tab
       const auto both = features.label_norm[i].chunk(2, -1);
       gain = both[0], shift = both[1];
     }
-    delta = mlp(layer, normed(x, delta, gain, shift, items), items);
+    delta = mlp(layer, normed(x, delta, gain, shift, items), near);
   }
   return x.add_(delta);
 }

@@ -53,7 +53,9 @@ class DeviceEngine : public DenoiserEngine {
   // x (B L, D) += delta, normalised; gain, shift (B or 1, D) -> bf16.
   at::Tensor normed(at::Tensor& x, const at::Tensor& delta, const at::Tensor& gain,
                     const at::Tensor& shift, int64_t items) const;
-  at::Tensor mlp(const Layer& layer, const at::Tensor& normed, int64_t items) const;
+  // Of convolutions: the neighbours of so many grids' cells; else undefined.
+  at::Tensor around(int64_t items) const;
+  at::Tensor mlp(const Layer& layer, const at::Tensor& normed, const at::Tensor& around) const;
   // The same as everywhere(); null before it is worth while, and where capturing failed.
   const at::Tensor* replayed(const at::Tensor& x_t, const at::Tensor& table_rows,
                              const Prepared& features) const;

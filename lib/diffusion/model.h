@@ -53,6 +53,8 @@ class DiffusionModel {
   const Condition& condition() const { return *condition_; }
   const Schedule& schedule() const { return *schedule_; }
   // What is changed in them must stay in memory: their file's pages are not given back any more.
+  // Waits until the engine has read them, and throws what it failed with; ask again rather than
+  // keep a reference from before make_engine().
   Parameters& parameters();
   const std::string& identity() const { return identity_; }  // of the file it was loaded from
   at::Device device() const;

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <numeric>
 
 namespace vq {
 namespace {
@@ -50,6 +51,12 @@ at::Tensor neighbours(const std::vector<int64_t>& have, const std::vector<int64_
   return at::tensor(numbers, at::kLong);
 }
 
+at::Tensor neighbours_everywhere(int64_t grids, Grid grid) {
+  std::vector<int64_t> all(static_cast<size_t>(grids * grid.height * grid.width));
+  std::iota(all.begin(), all.end(), 0);
+  return neighbours(all, all, grid);
+}
+
 at::Tensor edged(const at::Tensor& rows) {
   return at::cat({rows, at::zeros({1, rows.size(1)}, rows.options())});
 }
@@ -63,6 +70,15 @@ Linear as_product(const Conv2d& conv) {
   product.weight = conv.weight.permute({0, 2, 3, 1}).flatten(1).contiguous();
   product.bias = conv.bias;
   return product;
+}
+
+at::Tensor of_patches(const at::Tensor& rows, const at::Tensor& neighbours, int64_t at_once,
+                      const std::function<at::Tensor(const at::Tensor&)>& product) {
+  const at::Tensor with_edge = edged(rows);
+  std::vector<at::Tensor> parts;
+  for (const at::Tensor& some : neighbours.split(9 * at_once))
+    parts.push_back(product(patches(with_edge, some)));
+  return parts.size() == 1 ? parts[0] : at::cat(parts);
 }
 
 }  // namespace vq

@@ -17,6 +17,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "lib/weights/layers.h"
@@ -34,9 +35,17 @@ std::vector<int64_t> grown(const std::vector<int64_t>& cells, Grid grid);
 at::Tensor neighbours(const std::vector<int64_t>& have, const std::vector<int64_t>& want,
                       Grid grid);
 
+// Those of all cells of so many grids.
+at::Tensor neighbours_everywhere(int64_t grids, Grid grid);
+
 at::Tensor edged(const at::Tensor& rows);
 at::Tensor patches(const at::Tensor& edged_rows, const at::Tensor& neighbours);
 
 Linear as_product(const Conv2d& conv);  // weight (out, 9 in)
+
+// product(patches(edged(rows), neighbours)), so many patches at once: they are nine times what they
+// are made of.
+at::Tensor of_patches(const at::Tensor& rows, const at::Tensor& neighbours, int64_t at_once,
+                      const std::function<at::Tensor(const at::Tensor&)>& product);
 
 }  // namespace vq

@@ -270,6 +270,7 @@ at::Tensor attend(const at::Tensor& query, const std::vector<int64_t>& first, co
   auto* out = reinterpret_cast<uint16_t*>(result.mutable_data_ptr<at::BFloat16>());
   // A head whole, or, where there are fewer heads than threads, in pieces.
   const int64_t whole = key.size(0) * heads;
+  if (whole == 0) return result;
   const int64_t pieces = std::max<int64_t>(1, at::get_num_threads() / whole);
   in_shares(whole * pieces, 1, [&](int64_t begin, int64_t end) {
     Scratch s;

@@ -28,7 +28,8 @@ void set_threads(int threads);
 // What a program that runs a network again and again does first: set_threads(), and memory that is
 // freed stays with the process for the next tensor. Fetched anew from the kernel for each, zeroed
 // page by page, it costs a twentieth to an eighth of a sampling step. Single tensors of 256 MiB or
-// more still come and go, and of a gigabyte that nothing uses the rest is given back.
+// more (32 before glibc 2.35) still come and go, and of a gigabyte that nothing uses the rest is
+// given back.
 void start_computing(int threads);
 
 // True when the CPU multiplies bfloat16 in hardware (AVX512_BF16 or AMX).

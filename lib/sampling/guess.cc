@@ -41,7 +41,7 @@ Guess::Guess(const DiffusionModel& model, const at::Tensor& prepared, const Guid
   conditioned_ = model.condition()(prepared.to(model.device()));
   if (!guidance_.off()) null_ = null_features(model, null, negative, prepared.size(0));
   if (reuse > 1 && (model.engine() == nullptr || !model.engine()->keeps()))
-    throw Error::usage("--reuse", "needs an engine that keeps cells");
+    throw Error::usage("--reuse", "needs an engine of a CPU, and a model without convolutions");
   kept_.every = reuse;
   kept_.steps.assign(static_cast<size_t>(guidance_.off() ? items_ : 2 * items_), 0);
   if (model.engine() != nullptr)

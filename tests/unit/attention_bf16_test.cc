@@ -1,6 +1,7 @@
 #include "lib/runtime/attention_bf16.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
@@ -54,6 +55,33 @@ TEST(AttentionBf16, RowDoesNotDependOnItsNeighbours) {
     const at::Tensor alone = attention_bf16(query.slice(0, row, row + 1), {0, 1}, key, value, 2);
     EXPECT_TRUE(alone[0].equal(all[row])) << row;
   }
+}
+
+// A head in pieces, where there are more threads than heads: as a codec has it.
+TEST(AttentionBf16, OneWideHeadIsTheSameOnAnyNumberOfThreads) {
+  const at::NoGradGuard no_grad;
+  at::manual_seed(3);
+  const int threads = at::get_num_threads();
+  const at::Tensor key = at::randn({2, 70, 512}).to(at::kBFloat16);
+  const at::Tensor value = at::randn({2, 70, 512}).to(at::kBFloat16);
+  const at::Tensor query = at::randn({45, 512}).to(at::kBFloat16);
+  const std::vector<int64_t> first = {0, 26, 45};
+  at::set_num_threads(1);
+  const at::Tensor one = attention_bf16(query, first, key, value, 1);
+  for (const int many : {3, 8, 40}) {
+    at::set_num_threads(many);
+    EXPECT_TRUE(attention_bf16(query, first, key, value, 1).equal(one)) << many;
+  }
+  at::set_num_threads(threads);
+  const at::Tensor exact =
+      attention_plain(query.to(at::kDouble), first, key.to(at::kDouble), value.to(at::kDouble), 1);
+  EXPECT_LT(((one.to(at::kDouble) - exact).norm() / exact.norm()).item<double>(), 0.004);
+}
+
+TEST(AttentionBf16, NoItemsHaveNoRows) {
+  const at::Tensor none = at::empty({0, 8}).to(at::kBFloat16);
+  const at::Tensor keys = at::empty({0, 5, 8}).to(at::kBFloat16);
+  EXPECT_EQ(attention_bf16(none, {0}, keys, keys, 1).size(0), 0);
 }
 
 TEST(AttentionBf16, ScoresFarApartDoNotOverflow) {

@@ -7,6 +7,7 @@
 
 #include "lib/codec/codebook.h"
 #include "lib/codec/pixels.h"
+#include "lib/runtime/device.h"
 #include "tests/unit/temp_folder.h"
 
 namespace vq {
@@ -90,21 +91,36 @@ TEST(Codec, NothingDependsOnBatchOrThreads) {
   attends.attention = true, attends.middle_blocks = 2;
   for (const auto& config :
        {small_config(4, {1, 2}), small_config(1, {1, 1, 2}), attends, CodecConfig::named("tiny")}) {
-    const Codec codec(network_of(config, 2));
-    const int64_t side = 32 / config.factor();
-    auto images = some_images(7);
-    auto tokens = codec.encode(images);
-    auto pictures = codec.decode(tokens, side, side);
-    for (int count : {1, 2}) {
-      at::set_num_threads(count);
-      for (int64_t i = 0; i < 7; ++i) {
-        auto alone = codec.encode(images.narrow(0, i, 1));
-        EXPECT_TRUE(alone.equal(tokens.narrow(0, i, 1))) << i;
-        EXPECT_TRUE(codec.decode(alone, side, side).equal(pictures.narrow(0, i, 1))) << i;
+    for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+      const AutocastScope scope(at::kCPU, precision);
+      const Codec codec(network_of(config, 2));
+      const int64_t side = 32 / config.factor();
+      auto images = some_images(7);
+      auto tokens = codec.encode(images);
+      auto pictures = codec.decode(tokens, side, side);
+      for (int count : {1, 2}) {
+        at::set_num_threads(count);
+        for (int64_t i = 0; i < 7; ++i) {
+          auto alone = codec.encode(images.narrow(0, i, 1));
+          EXPECT_TRUE(alone.equal(tokens.narrow(0, i, 1))) << i;
+          EXPECT_TRUE(codec.decode(alone, side, side).equal(pictures.narrow(0, i, 1))) << i;
+        }
       }
+      at::set_num_threads(threads);
     }
-    at::set_num_threads(threads);
   }
+}
+
+// The same picture within the rounding, attention included.
+TEST(Codec, InBf16PicturesAreNearlyTheSame) {
+  CodecConfig config = small_config(1, {2, 1});
+  config.attention = true, config.middle_blocks = 2;
+  const Codec codec(network_of(config, 2));
+  const at::Tensor tokens = codec.encode(some_images(3)), exact = codec.decode(tokens, 16, 16);
+  const AutocastScope scope(at::kCPU, Precision::bf16);
+  const at::Tensor rounded = codec.decode(tokens, 16, 16);
+  EXPECT_FALSE(rounded.equal(exact));
+  EXPECT_LT(((rounded - exact).norm() / exact.norm()).item<double>(), 0.02);
 }
 
 TEST(Codec, DrawnTokensDependOnTheirPictureAndNoise) {

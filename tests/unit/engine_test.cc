@@ -98,6 +98,26 @@ TEST_P(Engine, ItemDoesNotDependOnTheOthers) {
   }
 }
 
+// More patches than are multiplied at once.
+TEST_P(Engine, ManyItemsAreThoseOfEachAlone) {
+  const at::NoGradGuard no_grad;
+  const int before = at::get_num_threads();
+  at::set_num_threads(1);
+  const Net net(kind, 2, convolutions);
+  const Features features = net.features(60);
+  const at::Tensor x_t = at::randint(31, {60, 20}, at::kLong);
+  const auto engine = make(net);
+  const DenoiserEngine::Prepared prepared = engine->prepare(features);
+  const at::Tensor all =
+      engine->hidden(x_t, std::vector<int64_t>(60, 4), prepared, at::arange(1200));
+  for (const int64_t b : {0, 51, 59}) {
+    const at::Tensor alone =
+        engine->hidden(x_t.slice(0, b, b + 1), {4}, prepared.rows(at::tensor({b})), at::arange(20));
+    EXPECT_TRUE(alone.equal(all.slice(0, 20 * b, 20 * b + 20))) << b;
+  }
+  at::set_num_threads(before);
+}
+
 // Shared out among threads or not, items come out the same, under autocast too, as programs sample;
 // some threads may have nothing to do.
 TEST_P(Engine, IsTheSameOnAnyNumberOfThreads) {

@@ -64,6 +64,17 @@ TEST(Patches, OfFewCellsNeedFewCells) {
   EXPECT_TRUE(got.allclose(expected.index_select(0, at::tensor(want))));
 }
 
+TEST(Patches, SomeAtOnceAreAllOfThem) {
+  at::manual_seed(3);
+  const at::Tensor rows = at::randn({kCells, 4}), weight = at::randn({5, 36});
+  const auto product = [&](const at::Tensor& x) { return x.matmul(weight.t()); };
+  const at::Tensor around = neighbours_everywhere(2, kGrid);
+  EXPECT_TRUE(around.equal(neighbours(all_cells(), all_cells(), kGrid)));
+  const at::Tensor all = product(patches(edged(rows), around));
+  for (const int64_t at_once : {1, 7, 30, 100})
+    EXPECT_TRUE(of_patches(rows, around, at_once, product).allclose(all));
+}
+
 TEST(Patches, OfNoCellsAreNone) {
   EXPECT_TRUE(grown({}, kGrid).empty());
   EXPECT_EQ(patches(edged(at::randn({kCells, 4})), neighbours(all_cells(), {}, kGrid)).size(0), 0);
