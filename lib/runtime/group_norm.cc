@@ -16,10 +16,11 @@ namespace {
 
 // Positions summed in fp32 before doubles take over.
 constexpr int64_t kChunk = 64;
-// Positions, spread over rows and columns, whose mean the sums are taken from: near enough to the
-// true one for sums of squares to lose few digits. They are a part of the picture, so even where
-// they are unlike all others the variance is off by positions / 64 times fp32's rounding at most.
-constexpr int64_t kProbes = 64, kProbeStep = 7;
+// One position in so many, and no more than 64, spread over rows and columns, whose mean the sums
+// are taken from: near enough to the true one for sums of squares to lose few digits. They are a
+// part of the picture, so even where they are unlike all others the variance is off by positions /
+// 64 times fp32's rounding at most.
+constexpr int64_t kOneProbeIn = 16, kMostProbes = 64, kProbeStep = 7;
 
 struct Shape {
   int64_t batch, channels, positions, groups;
@@ -122,7 +123,7 @@ struct Moments {
 // Of each picture's groups the mean over a few positions, for each channel (B * channels).
 template <typename T>
 std::vector<float> probed_means(const T* x, const Shape& s) {
-  const int64_t probes = std::min(kProbes, s.positions);
+  const int64_t probes = std::clamp<int64_t>(s.positions / kOneProbeIn, 1, kMostProbes);
   std::vector<float> means(static_cast<size_t>(s.batch * s.channels));
   for (int64_t b = 0; b < s.batch; ++b) {
     for (int64_t g = 0; g < s.groups; ++g) {
