@@ -144,7 +144,7 @@ int decode(const vq::cli::Context& context) {
   if (args.sheet.empty()) vq::cli::refuse_terminal_output(args.output, args.force);
   vq::cli::refuse_terminal_input(context.operands);
   vq::start_computing(args.threads);
-  vq::Codec codec = vq::Codec::load(args.model);
+  vq::Codec codec = vq::Codec::load(args.model, vq::CodecUse::decode);
   codec.to(vq::open_device(args.device));
   const vq::Precision precision = vq::choose_precision(args.dtype, codec.device());
 

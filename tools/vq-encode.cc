@@ -164,7 +164,7 @@ int encode(const vq::cli::Context& context) {
   }
   const vq::Shard shard = vq::parse_shard(args.shard);
   vq::start_computing(args.threads);
-  vq::Codec codec = vq::Codec::load(args.model);
+  vq::Codec codec = vq::Codec::load(args.model, vq::CodecUse::encode);
   codec.to(vq::open_device(args.device));
   if (args.sample_codes && !codec.draws_codes()) {
     throw vq::Error::usage("--sample-codes", args.model + " takes the nearest code and gives the "

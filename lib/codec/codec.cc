@@ -15,9 +15,11 @@ namespace vq {
 namespace {
 
 // Kernels in the order of the maps, which are channels-last.
-void lay_out(Parameters& parameters) {
+void lay_out(Parameters& parameters, CodecUse use) {
+  const std::string other = use == CodecUse::decode ? "encoder." : "decoder.";
   for (const Parameters::Entry& entry : parameters.entries()) {
     at::Tensor weight = entry.tensor;
+    if (use != CodecUse::both && entry.name.compare(0, other.size(), other) == 0) continue;
     if (weight.dim() == 4) weight.set_data(weight.contiguous(at::MemoryFormat::ChannelsLast));
   }
 }
@@ -96,22 +98,22 @@ at::Tensor rows_to_cells(const at::Tensor& rows, int64_t batch, int64_t height, 
   return rows.view({batch, height, width, rows.size(1)}).permute({0, 3, 1, 2});
 }
 
-Codec Codec::load(const std::string& path) {
+Codec Codec::load(const std::string& path, CodecUse use) {
   const ModelFile file = open_model(path, "codec");
   const CodecConfig config = CodecConfig::from_json(file.config, path);
   auto network = std::make_unique<CodecNetwork>(config, 0, Fill::none);
-  load_parameters(file, network->parameters);
-  return Codec(std::move(network), path);
+  load_parameters(file, network->parameters, "", {}, Keep::map);
+  return Codec(std::move(network), path, use);
 }
 
-Codec::Codec(std::unique_ptr<CodecNetwork> network, const std::string& where)
+Codec::Codec(std::unique_ptr<CodecNetwork> network, const std::string& where, CodecUse use)
     : network_(std::move(network)) {
   network_->parameters.set_requires_grad(false);
   vectors_ = token_vectors(network_->codes, network_->token_of_code, network_->config.codes, where);
   identity_ = codebook_identity(vectors_);
   device_ = network_->codes.device();
-  lay_out(network_->parameters);
-  network_->decoder.prepare();
+  lay_out(network_->parameters, use);
+  if (use != CodecUse::encode) network_->decoder.prepare();
 }
 
 void Codec::to(at::Device device) {

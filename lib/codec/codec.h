@@ -65,11 +65,16 @@ at::Tensor token_vectors(const at::Tensor& codes, const at::Tensor& token_of_cod
 at::Tensor cells_to_rows(const at::Tensor& z);
 at::Tensor rows_to_cells(const at::Tensor& rows, int64_t batch, int64_t height, int64_t width);
 
+// What a codec is loaded for. The other half works, but its weights stay in the file, as they lie
+// there, until they are used, and are laid out anew each time they are.
+enum class CodecUse { both, encode, decode };
+
 class Codec {
  public:
-  static Codec load(const std::string& path);
+  static Codec load(const std::string& path, CodecUse use = CodecUse::both);
   // Takes over a network, as it is, for running.
-  explicit Codec(std::unique_ptr<CodecNetwork> network, const std::string& where = "");
+  explicit Codec(std::unique_ptr<CodecNetwork> network, const std::string& where = "",
+                 CodecUse use = CodecUse::both);
 
   void to(at::Device device);
   at::Device device() const { return device_; }

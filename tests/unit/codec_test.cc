@@ -77,6 +77,24 @@ TEST(Codec, ManyLargePicturesAreThoseOfEachAlone) {
   EXPECT_TRUE(codec.features(images).narrow(0, 4, 1).equal(codec.features(images.narrow(0, 4, 1))));
 }
 
+// The half that a codec was not loaded for is there too.
+TEST(Codec, ForOneUseIsTheSameCodec) {
+  const auto config = small_config(1, {1, 2});
+  const auto same_network = [&] {
+    at::manual_seed(1);
+    return network_of(config, 2);
+  };
+  const Codec both(same_network());
+  const at::Tensor images = some_images(3), tokens = both.encode(images);
+  const at::Tensor pictures = both.decode(tokens, 16, 16);
+  for (const CodecUse use : {CodecUse::encode, CodecUse::decode}) {
+    const Codec one(same_network(), "", use);
+    ASSERT_TRUE(one.network().codes.equal(both.network().codes));
+    EXPECT_TRUE(one.encode(images).equal(tokens));
+    EXPECT_TRUE(one.decode(tokens, 16, 16).allclose(pictures, 1e-4, 1e-4));
+  }
+}
+
 TEST(Codec, TokensAreReadRowByRow) {
   const Codec codec(network_of(small_config(4, {1, 1}), 1));
   auto images = some_images(1, 64);  // 8 x 8 cells; wider than high: 4 rows of 8
