@@ -31,9 +31,9 @@ VQ_AVX512 __mmask16 first_lanes(int64_t left) {
   return static_cast<__mmask16>(left >= kAvx512Lanes ? 0xffff : (1u << left) - 1);
 }
 
-// Lanes that are on, the others zero or left as they are; numbers in fp32, or in bf16 and fp32
-// here. A masked store takes several times as long as a whole one, so it is kept for where it is
-// needed.
+// Lanes that are on are read, the others are zero; or written, the others left as they are. What is
+// bf16 in memory is fp32 in the vector. A masked store takes several times as long as a whole one,
+// so it is kept for where it is needed.
 VQ_AVX512 __m512 load_fp32(const float* x, __mmask16 on) { return _mm512_maskz_loadu_ps(on, x); }
 VQ_AVX512 void store_fp32(float* to, __mmask16 on, __m512 x) {
   if (on == 0xffff)
