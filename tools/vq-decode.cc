@@ -105,11 +105,10 @@ void paint_masked(at::Tensor& bytes, const Batch& batch, const vq::GridHeader& h
 
 using Writers = std::vector<std::unique_ptr<vq::PictureWriter>>;
 
-void write_batch(Batch& batch, const vq::Codec& codec, vq::Precision precision,
-                 const vq::GridHeader& header, Writers& writers) {
+void write_batch(Batch& batch, const vq::Codec& codec, const vq::GridHeader& header,
+                 Writers& writers) {
   const auto count = static_cast<int64_t>(batch.records.size());
   const auto tokens = at::tensor(batch.tokens, at::kLong).view({count, header.length()});
-  const vq::AutocastScope autocast(codec.device(), precision);
   auto bytes = vq::to_bytes(
       vq::decode_in_tiles(codec, tokens, header.height, header.width, args.tile));
   if (args.mask == "grey") paint_masked(bytes, batch, header);
@@ -144,9 +143,10 @@ int decode(const vq::cli::Context& context) {
   if (args.sheet.empty()) vq::cli::refuse_terminal_output(args.output, args.force);
   vq::cli::refuse_terminal_input(context.operands);
   vq::start_computing(args.threads);
-  vq::Codec codec = vq::Codec::load(args.model, vq::CodecUse::decode);
-  codec.to(vq::open_device(args.device));
-  const vq::Precision precision = vq::choose_precision(args.dtype, codec.device());
+  const at::Device device = vq::open_device(args.device);
+  const vq::Precision precision = vq::choose_precision(args.dtype, device);
+  vq::Codec codec = vq::Codec::load(args.model, vq::CodecUse::decode, precision);
+  codec.to(device);
 
   vq::TokenReader reader(context.operands);
   const vq::GridHeader header = reader.header();
@@ -159,13 +159,13 @@ int decode(const vq::cli::Context& context) {
     add(batch, record, reader, header.codebook_size);
     const bool wait = !reader.ready();
     if (!wait && static_cast<int64_t>(batch.records.size()) < args.batch) continue;
-    write_batch(batch, codec, precision, header, writers);
+    write_batch(batch, codec, header, writers);
     if (wait) {
       for (auto& writer : writers) writer->flush();
     }
     progress.update(reader.records());
   }
-  if (!batch.records.empty()) write_batch(batch, codec, precision, header, writers);
+  if (!batch.records.empty()) write_batch(batch, codec, header, writers);
   for (auto& writer : writers) writer->close();
   progress.finish();
   return 0;

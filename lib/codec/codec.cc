@@ -14,23 +14,26 @@
 namespace vq {
 namespace {
 
-// Kernels in the order of the maps, which are channels-last.
-void lay_out(Parameters& parameters, CodecUse use) {
+bool begins_with(const std::string& name, const std::string& with) {
+  return name.compare(0, with.size(), with) == 0;
+}
+
+// Kernels in the order of the maps, which are channels-last, and in the type that they run in. What
+// the quantiser has is compared in fp32.
+void lay_out(Parameters& parameters, CodecUse use, Precision precision) {
   const std::string other = use == CodecUse::decode ? "encoder." : "decoder.";
   for (const Parameters::Entry& entry : parameters.entries()) {
     at::Tensor weight = entry.tensor;
-    if (use != CodecUse::both && entry.name.compare(0, other.size(), other) == 0) continue;
-    if (weight.dim() == 4) weight.set_data(weight.contiguous(at::MemoryFormat::ChannelsLast));
+    if (use != CodecUse::both && begins_with(entry.name, other)) continue;
+    if (entry.name.find(".upsample.") != std::string::npos) continue;  // prepare() has made others
+    const bool rounded = precision != Precision::fp32 && weight.dim() > 1 &&
+                         !begins_with(entry.name, "quantize.");
+    const auto type = rounded ? at::kBFloat16 : weight.scalar_type();
+    const auto order =
+        weight.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+    if (weight.scalar_type() != type || !weight.is_contiguous(order))
+      weight.set_data(weight.to(type, /*non_blocking=*/false, /*copy=*/true, order));
   }
-}
-
-// run(pictures) of so many at a time.
-template <class Run>
-at::Tensor in_parts(const at::Tensor& pictures, int64_t at_once, const Run& run) {
-  if (pictures.size(0) <= at_once) return run(pictures);
-  std::vector<at::Tensor> parts;
-  for (const at::Tensor& some : pictures.split(at_once)) parts.push_back(run(some));
-  return at::cat(parts);
 }
 
 }  // namespace
@@ -98,27 +101,29 @@ at::Tensor rows_to_cells(const at::Tensor& rows, int64_t batch, int64_t height, 
   return rows.view({batch, height, width, rows.size(1)}).permute({0, 3, 1, 2});
 }
 
-Codec Codec::load(const std::string& path, CodecUse use) {
+Codec Codec::load(const std::string& path, CodecUse use, Precision precision) {
   const ModelFile file = open_model(path, "codec");
   const CodecConfig config = CodecConfig::from_json(file.config, path);
   auto network = std::make_unique<CodecNetwork>(config, 0, Fill::none);
   load_parameters(file, network->parameters, "", {}, Keep::map);
-  return Codec(std::move(network), path, use);
+  return Codec(std::move(network), path, use, precision);
 }
 
-Codec::Codec(std::unique_ptr<CodecNetwork> network, const std::string& where, CodecUse use)
-    : network_(std::move(network)) {
+Codec::Codec(std::unique_ptr<CodecNetwork> network, const std::string& where, CodecUse use,
+             Precision precision)
+    : network_(std::move(network)), precision_(precision) {
   network_->parameters.set_requires_grad(false);
   vectors_ = token_vectors(network_->codes, network_->token_of_code, network_->config.codes, where);
   identity_ = codebook_identity(vectors_);
   device_ = network_->codes.device();
-  lay_out(network_->parameters, use);
-  if (use != CodecUse::encode) network_->decoder.prepare();
+  // Sums of weights are rounded, not sums made of rounded ones.
+  if (use != CodecUse::encode) network_->decoder.prepare(precision);
+  lay_out(network_->parameters, use, precision);
 }
 
 void Codec::to(at::Device device) {
-  network_->parameters.to(device, at::kFloat);
-  network_->decoder.prepare();
+  network_->parameters.to(device);
+  network_->decoder.to(device);
   vectors_ = vectors_.to(device);
   device_ = device;
 }
@@ -147,6 +152,15 @@ int64_t Codec::pictures_at_once(int64_t height, int64_t width) const {
   return std::max<int64_t>(1, kMost / largest);
 }
 
+at::Tensor Codec::in_parts(const at::Tensor& maps, int64_t at_once, const Run& run) const {
+  std::optional<AutocastScope> own;
+  if (precision_ != Precision::fp32) own.emplace(device_, precision_);
+  if (maps.size(0) <= at_once) return run(maps);
+  std::vector<at::Tensor> parts;
+  for (const at::Tensor& some : maps.split(at_once)) parts.push_back(run(some));
+  return at::cat(parts);
+}
+
 at::Tensor Codec::latent(const at::Tensor& images) const {
   return in_parts(images.to(device_), pictures_at_once(images.size(2), images.size(3)),
                   [&](const at::Tensor& some) { return network_->latent(some); });
@@ -162,10 +176,9 @@ at::Tensor Codec::encode(const at::Tensor& images) const {
   at::NoGradGuard no_grad;
   grid_side(images.size(2));
   grid_side(images.size(3));
-  const auto z = latent(images);
-  const auto rows = cells_to_rows(z.to(at::kFloat));
+  const auto z = latent(images).to(at::kFloat);
   const auto code = network_->scores ? cells_to_rows((*network_->scores)(z)).argmax(1)
-                                     : nearest_code(rows, network_->codes);
+                                     : nearest_code(cells_to_rows(z), network_->codes);
   return tokens_of_codes(code).view({z.size(0), -1}).to(at::kCPU);
 }
 
@@ -179,7 +192,7 @@ at::Tensor Codec::log_scores(const at::Tensor& images) const {
   if (!network_->scores) {
     throw Error("", "this codec takes the nearest code and gives the others no probability");
   }
-  const auto z = latent(images);
+  const auto z = latent(images).to(at::kFloat);
   const auto scores = cells_to_rows((*network_->scores)(z));
   return scores.to(at::kCPU, at::kFloat).log_softmax(1);
 }

@@ -17,6 +17,7 @@
 #include "lib/codec/decoder.h"
 #include "lib/codec/encoder.h"
 #include "lib/codec/linear_path.h"
+#include "lib/runtime/device.h"
 #include "lib/weights/model_file.h"
 #include "lib/weights/parameters.h"
 
@@ -71,10 +72,14 @@ enum class CodecUse { both, encode, decode };
 
 class Codec {
  public:
-  static Codec load(const std::string& path, CodecUse use = CodecUse::both);
+  // In bf16 the weights of what it is loaded for are rounded here, once, and both halves compute in
+  // it: the bits that an AutocastScope around one in fp32 gives, which rounds them for every batch.
+  // Codes are compared in fp32. (codec_test.cc)
+  static Codec load(const std::string& path, CodecUse use = CodecUse::both,
+                    Precision precision = Precision::fp32);
   // Takes over a network, as it is, for running.
   explicit Codec(std::unique_ptr<CodecNetwork> network, const std::string& where = "",
-                 CodecUse use = CodecUse::both);
+                 CodecUse use = CodecUse::both, Precision precision = Precision::fp32);
 
   void to(at::Device device);
   at::Device device() const { return device_; }
@@ -103,6 +108,9 @@ class Codec {
   int64_t grid_side(int64_t pixels) const;
 
  private:
+  using Run = std::function<at::Tensor(const at::Tensor& some)>;
+  // run(maps) of so many at a time, in the codec's precision.
+  at::Tensor in_parts(const at::Tensor& maps, int64_t at_once, const Run& run) const;
   // The network's functions, so many pictures at once.
   at::Tensor latent(const at::Tensor& images) const;
   at::Tensor picture(const at::Tensor& vectors) const;
@@ -112,6 +120,7 @@ class Codec {
   std::unique_ptr<CodecNetwork> network_;
   at::Tensor vectors_;  // (K, D)
   std::string identity_;
+  Precision precision_;
   at::Device device_ = at::kCPU;
 };
 

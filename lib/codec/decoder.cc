@@ -32,9 +32,15 @@ Decoder::Decoder(Parameters& p, const CodecConfig& c) : patch_(c.patch) {
   conv_out_ = Conv2d(p, name + "conv_out", width, 3 * patch_ * patch_, 3);
 }
 
-void Decoder::prepare() {
+void Decoder::prepare(Precision precision) {
   for (Level& level : up_) {
-    if (level.upsample) level.upsample->prepare();
+    if (level.upsample) level.upsample->prepare(precision);
+  }
+}
+
+void Decoder::to(at::Device device) {
+  for (Level& level : up_) {
+    if (level.upsample) level.upsample->to(device);
   }
 }
 

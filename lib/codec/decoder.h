@@ -21,7 +21,8 @@ class Decoder {
   // resolution), ...
   Decoder(Parameters& p, const CodecConfig& config);
   // Before running, and again whenever the weights change; training needs it not.
-  void prepare();
+  void prepare(Precision precision = Precision::fp32);
+  void to(at::Device device);  // what prepare() made
   at::Tensor operator()(const at::Tensor& latent) const;
 
  private:

@@ -20,13 +20,18 @@ at::Tensor fold(const at::Tensor& weight, int64_t dim, int64_t corner) {
 Upsample::Upsample(Parameters& p, const std::string& name, int64_t in, int64_t out)
     : conv(p, name, in, out, 3) {}
 
-void Upsample::prepare() {
+void Upsample::prepare(Precision precision) {
   const at::NoGradGuard no_grad;
+  const auto type = precision == Precision::fp32 ? at::kFloat : at::kBFloat16;
   corners.clear();
   for (int64_t i = 0; i < 4; ++i) {
-    corners.push_back(
-        fold(fold(conv.weight, 2, i / 2), 3, i % 2).contiguous(at::MemoryFormat::ChannelsLast));
+    const at::Tensor sums = fold(fold(conv.weight, 2, i / 2), 3, i % 2);
+    corners.push_back(sums.to(type).contiguous(at::MemoryFormat::ChannelsLast));
   }
+}
+
+void Upsample::to(at::Device device) {
+  for (at::Tensor& corner : corners) corner = corner.to(device);
 }
 
 at::Tensor Upsample::operator()(const at::Tensor& x) const {

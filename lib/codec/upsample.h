@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/runtime/device.h"
 #include "lib/weights/layers.h"
 #include "lib/weights/parameters.h"
 
@@ -26,7 +27,9 @@ struct Upsample {
 
   Upsample() = default;
   Upsample(Parameters& p, const std::string& name, int64_t in, int64_t out);
-  void prepare();  // again whenever the weights change
+  // Again whenever the weights change. The sums are made in fp32 and then rounded.
+  void prepare(Precision precision = Precision::fp32);
+  void to(at::Device device);  // what prepare() made
   at::Tensor operator()(const at::Tensor& x) const;
 };
 

@@ -6,9 +6,6 @@
 #include <c10/util/Exception.h>
 #include <c10/util/Flags.h>
 #include <dlfcn.h>
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
 
 #include <algorithm>
 #include <cstdlib>
@@ -16,6 +13,7 @@
 
 #include "formats/error.h"
 #include "lib/runtime/cuda_plugin.h"
+#include "lib/runtime/tensor_pool.h"
 
 // LibTorch's own switch: a failed check (out of memory, above all) ends the process instead of
 // throwing. Some builds have it on.
@@ -92,12 +90,7 @@ void set_threads(int threads) {
 }
 
 void start_computing(int threads) {
-#if defined(__GLIBC__)
-  // The C library takes no more than 32 MiB before its version 2.35.
-  if (mallopt(M_MMAP_THRESHOLD, 256 << 20) == 0) mallopt(M_MMAP_THRESHOLD, 32 << 20);
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
-  mallopt(M_MXFAST, 0);  // else every large block that is freed goes through all small ones
-#endif
+  pool_tensors();
   set_threads(threads);
 }
 

@@ -1,6 +1,7 @@
 #include "lib/runtime/int8.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/_int_mm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/silu.h>
 
@@ -13,6 +14,7 @@ namespace vq {
 namespace {
 
 constexpr float kLargest = 127;
+constexpr int64_t kRowsOfSums = 256;
 // A row of zeros has scale zero times anything; this keeps the division whole.
 constexpr float kTiny = 1e-30F;
 
@@ -84,12 +86,11 @@ RoundedRows round_rows_plain(const at::Tensor& x) {
   return {(whole * (1 / scale).unsqueeze(1)).round().to(at::kChar), scale};
 }
 
-at::Tensor scaled_sums(const at::Tensor& sums, const at::Tensor& row, const at::Tensor& column,
-                       const at::Tensor& bias, bool swish) {
+void scaled_sums(const at::Tensor& sums, const at::Tensor& row, const at::Tensor& column,
+                 const at::Tensor& bias, bool swish, at::Tensor& result) {
 #if defined(__x86_64__)
-  if (has_avx512_bf16() && sums.is_cpu() && sums.is_contiguous()) {
+  if (has_avx512_bf16() && sums.is_cpu() && sums.is_contiguous() && result.is_contiguous()) {
     const int64_t width = sums.size(1);
-    const at::Tensor result = at::empty(sums.sizes(), sums.options().dtype(at::kBFloat16));
     auto* to = reinterpret_cast<uint16_t*>(result.mutable_data_ptr<at::BFloat16>());
     const auto* from = sums.const_data_ptr<int32_t>();
     const auto* rows = row.const_data_ptr<float>();
@@ -99,16 +100,32 @@ at::Tensor scaled_sums(const at::Tensor& sums, const at::Tensor& row, const at::
       for (int64_t n = begin; n < end; ++n)
         scale_row(from + n * width, rows[n], columns, add, swish, to + n * width, width);
     });
-    return result;
+    return;
   }
 #endif
-  return scaled_sums_plain(sums, row, column, bias, swish);
+  result.copy_(scaled_sums_plain(sums, row, column, bias, swish));
 }
 
 at::Tensor scaled_sums_plain(const at::Tensor& sums, const at::Tensor& row,
                              const at::Tensor& column, const at::Tensor& bias, bool swish) {
   const at::Tensor z = sums.to(at::kFloat) * (row.unsqueeze(1) * column) + bias;
   return (swish ? at::silu(z) : z).to(at::kBFloat16);
+}
+
+at::Tensor product_of_rounded(const at::Tensor& x, const RoundedRows& weight,
+                              const at::Tensor& bias, bool swish) {
+  const RoundedRows rows = round_rows(x);
+  const int64_t count = x.size(0), outputs = weight.values.size(0);
+  const int64_t together = std::min(count, kRowsOfSums);
+  const at::Tensor sums = at::empty({together, outputs}, x.options().dtype(at::kInt));
+  const at::Tensor result = at::empty({count, outputs}, x.options());
+  for (int64_t first = 0; first < count; first += together) {
+    const int64_t some = std::min(together, count - first);
+    at::Tensor these = sums.narrow(0, 0, some), to = result.narrow(0, first, some);
+    at::_int_mm_out(these, rows.values.narrow(0, first, some), weight.values.t());
+    scaled_sums(these, rows.scale.narrow(0, first, some), weight.scale, bias, swish, to);
+  }
+  return result;
 }
 
 }  // namespace vq

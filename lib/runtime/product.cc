@@ -39,16 +39,25 @@ const auto& run_operator() {
 
 at::Tensor run(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                const char* activation) {
-  const auto product = [&](const at::Tensor& rows) {
-    return run_operator()->call(rows, weight, bias, activation,
-                                c10::List<std::optional<at::Scalar>>(), std::nullopt);
-  };
-  if (x.numel() != x.size(-1)) return product(x);
-  // A single row takes another way through the library, and rounds differently.
-  const at::Tensor two = product(x.reshape({1, -1}).expand({2, -1}).contiguous());
-  std::vector<int64_t> shape = x.sizes().vec();
-  shape.back() = two.size(1);
-  return two.narrow(0, 0, 1).view(shape);
+  return run_operator()->call(x, weight, bias, activation, c10::List<std::optional<at::Scalar>>(),
+                              std::nullopt);
+}
+
+// The library makes a program of its own, of half a megabyte, for every number of rows, and keeps a
+// thousand of them; the rows that change are as many as chance has it. (And it computes a single
+// row in another way, which rounds differently.)
+int64_t padded_rows(int64_t rows) {
+  const int64_t step = rows <= 128 ? 16 : rows <= 1024 ? 64 : 256;
+  return (rows + step - 1) / step * step;
+}
+
+at::Tensor padded(const at::Tensor& rows) {
+  const int64_t count = rows.size(0), all = padded_rows(count);
+  if (all == count) return rows;
+  at::Tensor more = at::empty({all, rows.size(1)}, rows.options());
+  more.narrow(0, 0, count).copy_(rows);
+  more.narrow(0, count, all - count).zero_();
+  return more;
 }
 
 at::Tensor times(const at::Tensor& t, double factor) { return factor == 1 ? t : t * factor; }
@@ -82,22 +91,18 @@ Product::Product(const Linear& layer, int64_t rows, Precision precision, double 
   if (packed_) weight_ = pack_operator()->call(weight_, c10::SymInt(rows));
 }
 
-at::Tensor Product::sums_of_rounded(const at::Tensor& x, bool swish) const {
-  const RoundedRows rows = round_rows(x.reshape({-1, x.size(-1)}));
-  const at::Tensor sums = at::_int_mm(rows.values, weight_.t());
+at::Tensor Product::of_rows(const at::Tensor& rows, bool swish) const {
+  if (scale_.defined()) return product_of_rounded(rows, {weight_, scale_}, bias_, swish);
+  if (packed_) return run(rows, weight_, bias_, swish ? "swish" : "none");
+  const at::Tensor y = at::linear(rows, weight_, bias_);
+  return swish ? at::silu(y) : y;
+}
+
+at::Tensor Product::compute(const at::Tensor& x, bool swish) const {
   std::vector<int64_t> shape = x.sizes().vec();
-  shape.back() = sums.size(1);
-  return scaled_sums(sums, rows.scale, scale_, bias_, swish).view(shape);
-}
-
-at::Tensor Product::operator()(const at::Tensor& x) const {
-  if (scale_.defined()) return sums_of_rounded(x, false);
-  return packed_ ? run(x, weight_, bias_, "none") : at::linear(x, weight_, bias_);
-}
-
-at::Tensor Product::activated(const at::Tensor& x) const {
-  if (scale_.defined()) return sums_of_rounded(x, true);
-  return packed_ ? run(x, weight_, bias_, "swish") : at::silu(at::linear(x, weight_, bias_));
+  shape.back() = bias_.size(0);
+  const at::Tensor rows = x.reshape({-1, x.size(-1)});
+  return of_rows(padded(rows), swish).narrow(0, 0, rows.size(0)).view(shape);
 }
 
 }  // namespace vq

@@ -34,11 +34,12 @@ class Product {
   Product(const Linear& layer, int64_t rows, Precision precision, double weight_factor = 1,
           double bias_factor = 1, Room* room = nullptr);
 
-  at::Tensor operator()(const at::Tensor& x) const;
-  at::Tensor activated(const at::Tensor& x) const;
+  at::Tensor operator()(const at::Tensor& x) const { return compute(x, false); }
+  at::Tensor activated(const at::Tensor& x) const { return compute(x, true); }
 
  private:
-  at::Tensor sums_of_rounded(const at::Tensor& x, bool swish) const;
+  at::Tensor compute(const at::Tensor& x, bool swish) const;
+  at::Tensor of_rows(const at::Tensor& rows, bool swish) const;
 
   at::Tensor weight_, bias_;
   at::Tensor scale_;  // (out) of the weight's rows: int8 only

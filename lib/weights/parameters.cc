@@ -103,4 +103,9 @@ void Parameters::to(at::Device device, at::ScalarType float_type) {
   }
 }
 
+void Parameters::to(at::Device device) {
+  const at::NoGradGuard no_grad;
+  for (Entry& entry : entries_) entry.tensor.set_data(entry.tensor.to(device));
+}
+
 }  // namespace vq

@@ -50,6 +50,7 @@ class Parameters {
   void set_requires_grad(bool on);
   // In place: layers hold the same tensors, so they move with it.
   void to(at::Device device, at::ScalarType float_type);
+  void to(at::Device device);
 
  private:
   at::Tensor add(const std::string& name, at::Tensor value, bool trainable);

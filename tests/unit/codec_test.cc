@@ -141,6 +141,43 @@ TEST(Codec, InBf16PicturesAreNearlyTheSame) {
   EXPECT_LT(((rounded - exact).norm() / exact.norm()).item<double>(), 0.02);
 }
 
+// The same network in fp32 and in bf16.
+std::pair<Codec, Codec> both_precisions(const CodecConfig& config) {
+  at::manual_seed(3);
+  Codec exact(network_of(config, 2));
+  at::manual_seed(3);
+  return {std::move(exact), Codec(network_of(config, 2), "", CodecUse::both, Precision::bf16)};
+}
+
+// Rounding the weights once changes no bit: pictures, and the encoder's last layer.
+TEST(Codec, RoundedOnceOrForEveryBatch) {
+  CodecConfig attends = small_config(1, {2, 1, 1});
+  attends.attention = true, attends.middle_blocks = 2;
+  CodecConfig scores = small_config(4, {1, 2});
+  scores.quantiser = "logits", scores.linear = false;
+  for (const auto& config : {attends, scores, small_config(4, {1, 2}), CodecConfig::named("tiny")}) {
+    const auto [exact, rounded] = both_precisions(config);
+    const at::Tensor images = some_images(3), tokens = exact.encode(images);
+    const int64_t side = 32 / config.factor();
+    const at::Tensor picture = rounded.decode(tokens, side, side);
+    const at::Tensor features = rounded.features(images);
+    const AutocastScope scope(at::kCPU, Precision::bf16);
+    EXPECT_TRUE(picture.equal(exact.decode(tokens, side, side)));
+    EXPECT_TRUE(features.equal(exact.features(images)));
+  }
+}
+
+TEST(Codec, InBf16MostTokensAreTheSame) {
+  for (const char* quantiser : {"nearest", "logits"}) {
+    CodecConfig config = small_config(4, {1, 2});
+    config.quantiser = quantiser, config.linear = false;
+    const auto [exact, rounded] = both_precisions(config);
+    const at::Tensor images = some_images(16);
+    const at::Tensor same = rounded.encode(images).eq(exact.encode(images)).to(at::kDouble);
+    EXPECT_GT(same.mean().item<double>(), 0.9) << quantiser;
+  }
+}
+
 TEST(Codec, DrawnTokensDependOnTheirPictureAndNoise) {
   CodecConfig config = small_config(4, {1, 2});
   EXPECT_THROW(Codec(network_of(config, 2)).encode_drawn(some_images(1), at::rand({1, 16})), Error);

@@ -28,13 +28,33 @@ TEST(Int8, SumsComeBackScaled) {
     const at::Tensor row = at::rand({19}) * 1e-3, column = at::rand({width}) * 1e-2;
     const at::Tensor bias = at::randn({width});
     for (const bool swish : {false, true}) {
-      const at::Tensor got = scaled_sums(sums, row, column, bias, swish).to(at::kDouble);
+      at::Tensor to = at::empty({19, width}, at::kBFloat16);
+      scaled_sums(sums, row, column, bias, swish, to);
+      const at::Tensor got = to.to(at::kDouble);
       const at::Tensor plain = scaled_sums_plain(sums, row, column, bias, swish).to(at::kDouble);
       EXPECT_TRUE(got.allclose(plain, 1.0 / 128, 1e-3)) << width << swish;
       const at::Tensor z =
           sums.to(at::kDouble) * row.to(at::kDouble).unsqueeze(1) * column.to(at::kDouble) +
           bias.to(at::kDouble);
       EXPECT_TRUE(got.allclose(swish ? z * at::sigmoid(z) : z, 1.0 / 128, 1e-3)) << width << swish;
+    }
+  }
+}
+
+// Blocks of rows, the last of them smaller, give what one product of everything gives: the sums are
+// whole numbers.
+TEST(Int8, ProductsInBlocksOfRows) {
+  at::manual_seed(3);
+  const RoundedRows weight = round_rows(at::randn({40, 64}).to(at::kBFloat16));
+  const at::Tensor bias = at::randn({40});
+  for (const int64_t count : {1, 17, 256, 257, 700}) {
+    const at::Tensor x = at::randn({count, 64}).to(at::kBFloat16);
+    const RoundedRows rows = round_rows(x);
+    const at::Tensor sums = rows.values.to(at::kInt).mm(weight.values.to(at::kInt).t());
+    for (const bool swish : {false, true}) {
+      at::Tensor expected = at::empty({count, 40}, at::kBFloat16);
+      scaled_sums(sums, rows.scale, weight.scale, bias, swish, expected);
+      EXPECT_TRUE(product_of_rounded(x, weight, bias, swish).equal(expected)) << count << swish;
     }
   }
 }
