@@ -26,8 +26,8 @@ void lay_out(Parameters& parameters, CodecUse use, Precision precision) {
     at::Tensor weight = entry.tensor;
     if (use != CodecUse::both && begins_with(entry.name, other)) continue;
     if (entry.name.find(".upsample.") != std::string::npos) continue;  // prepare() has made others
-    const bool rounded = precision != Precision::fp32 && weight.dim() > 1 &&
-                         !begins_with(entry.name, "quantize.");
+    const bool rounded =
+        precision != Precision::fp32 && weight.dim() > 1 && !begins_with(entry.name, "quantize.");
     const auto type = rounded ? at::kBFloat16 : weight.scalar_type();
     const auto order =
         weight.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;

@@ -25,11 +25,8 @@ at::Tensor upload(const at::Tensor& host, at::Device device);
 // Intra-op threads of LibTorch. 0: what OMP_NUM_THREADS says, or as many as there are cores.
 void set_threads(int threads);
 
-// What a program that runs a network again and again does first: set_threads(), and memory that is
-// freed stays with the process for the next tensor. Fetched anew from the kernel for each, zeroed
-// page by page, it costs a twentieth to an eighth of a sampling step. Single tensors of 256 MiB or
-// more (32 before glibc 2.35) still come and go, and of a gigabyte that nothing uses the rest is
-// given back.
+// What a program that runs a network again and again does first: set_threads(), and tensors in a
+// pool that keeps their memory for the next ones (runtime/tensor_pool).
 void start_computing(int threads);
 
 // True when the CPU multiplies bfloat16 in hardware (AVX512_BF16 or AMX).

@@ -4,9 +4,9 @@
 //                within half of scale[n], which is the row's largest number / 127
 //   scaled_sums  sums (N, M) int32 -> to (N, M) bf16 = sums[n][m] * row[n] * column[m] + bias[m],
 //                or, with `swish`, z sigmoid(z) of that
-//   product_of_rounded  both around LibTorch's product of 8-bit integers: x (N, D) bf16, the
-//                weight's rows (M, D) -> (N, M) bf16. The sums of some rows at a time are there, not
-//                of all, which would take twice the memory of the result.
+//   product_of_rounded  both around LibTorch's product of 8-bit integers: x (N, D) bf16, weight
+//                rows (M, D) -> (N, M) bf16. Of some rows at a time: the sums of all would take
+//                twice the memory of the result.
 //
 // Each row has a scale of its own, so that it does not depend on the rows beside it. Laws: the
 // kernels round as the plain twins do. (int8_test.cc)

@@ -1,15 +1,16 @@
 // Memory of large tensors on the CPU, kept for the next one.
 //
 // A network that is run again and again wants the same few dozen blocks of megabytes for every
-// layer. malloc either maps each anew, and the kernel clears its pages every time (18 % of decoding,
-// 5 to 13 % of a sampling step), or keeps heaps per thread that come to a multiple of what is in
-// use: glibc 2.36 held 280 MiB for 55. Here all threads share one pool, in which a block goes to the
-// first gap that holds it, from the oldest memory on.
+// layer. malloc either maps each anew, and the kernel clears its pages every time (18 % of
+// decoding, 5 to 13 % of a sampling step), or keeps heaps per thread that come to a multiple of
+// what is in use: glibc 2.36 held 275 MiB for 55. Here all threads share one pool, in which a block
+// goes to the first gap that holds it, from the oldest memory on.
 //
 // What is free beyond a gigabyte is given back to the kernel.
 //
 // Laws: blocks do not overlap and begin on cache lines; what is given back joins its neighbours, so
-// that an empty pool serves any size it ever had; any thread may take and give. (tensor_pool_test.cc)
+// that an empty pool serves any size it ever had; any thread may take and give.
+// (tensor_pool_test.cc)
 #pragma once
 
 #include <cstddef>
@@ -22,7 +23,7 @@ namespace vq {
 
 class TensorPool {
  public:
-  static constexpr size_t kRegion = size_t{256} << 20;  // address space taken from the kernel at once
+  static constexpr size_t kRegion = size_t{256} << 20;  // address space, taken at once
   static constexpr size_t kKept = size_t{1} << 30;      // free, and not given back
 
   explicit TensorPool(size_t region = kRegion, size_t kept = kKept)

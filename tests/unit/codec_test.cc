@@ -155,7 +155,8 @@ TEST(Codec, RoundedOnceOrForEveryBatch) {
   attends.attention = true, attends.middle_blocks = 2;
   CodecConfig scores = small_config(4, {1, 2});
   scores.quantiser = "logits", scores.linear = false;
-  for (const auto& config : {attends, scores, small_config(4, {1, 2}), CodecConfig::named("tiny")}) {
+  for (const auto& config :
+       {attends, scores, small_config(4, {1, 2}), CodecConfig::named("tiny")}) {
     const auto [exact, rounded] = both_precisions(config);
     const at::Tensor images = some_images(3), tokens = exact.encode(images);
     const int64_t side = 32 / config.factor();
