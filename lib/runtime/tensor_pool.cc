@@ -39,7 +39,7 @@ void* TensorPool::take_from(size_t number, size_t bytes) {
   const auto [offset, size] = *gap;
   region.gaps.erase(gap);
   if (size > bytes) region.gaps.emplace(offset + bytes, size - bytes);
-  used_since_ -= std::min(used_since_, bytes);
+  given_ -= std::min(given_, bytes);
   void* block = region.start + offset;
   blocks_.emplace(block, Block{number, offset, bytes});
   return block;
@@ -76,8 +76,8 @@ bool TensorPool::give(void* given) {
       gaps.erase(gap);
     }
   }
-  used_since_ += block.bytes;
-  if (used_since_ > kept_) give_back();
+  given_ += block.bytes;
+  if (given_ > kept_) give_back();
   return true;
 }
 
@@ -88,7 +88,7 @@ void TensorPool::give_back() {
       if (first < end) madvise(region.start + first, end - first, MADV_DONTNEED);
     }
   }
-  used_since_ = 0;
+  given_ = 0;
 }
 
 size_t TensorPool::mapped() const {

@@ -6,7 +6,8 @@
 // what is in use: glibc 2.36 held 275 MiB for 55. Here all threads share one pool, in which a block
 // goes to the first gap that holds it, from the oldest memory on.
 //
-// What is free beyond a gigabyte is given back to the kernel.
+// Of what is free about a gigabyte is kept; then all of it goes back to the kernel. How many pages
+// lie in it is estimated, by what was given since less what was taken.
 //
 // Laws: blocks do not overlap and begin on cache lines; what is given back joins its neighbours, so
 // that an empty pool serves any size it ever had; any thread may take and give.
@@ -54,7 +55,7 @@ class TensorPool {
   mutable std::mutex mutex_;
   std::vector<Region> regions_;
   std::unordered_map<void*, Block> blocks_;
-  size_t used_since_ = 0;  // free bytes that may hold pages, at most
+  size_t given_ = 0;  // bytes given, less those taken, since the kernel got all that was free
 };
 
 // From now on tensors of 64 KiB or more come from a pool that lives as long as the process.
